@@ -1,0 +1,1 @@
+"""Brokers: where publications are kept, and how they reach other nodes."""

@@ -1,0 +1,1 @@
+"""The hub: an application's declarations, its sessions and channels, and who gets what."""

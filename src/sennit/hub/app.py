@@ -1,0 +1,285 @@
+"""An application: declarations only, no reactor and no sockets."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from sennit.errors import ConfigurationError, NotRunning
+from sennit.hub.namespace import Grant, History, Namespace, NamespaceOptions, SlowPolicy
+from sennit.hub.procedure import Procedure
+from sennit.hub.raw import RawRoute
+from sennit.model.code import DisconnectCode, UnsubscribeCode
+from sennit.model.publication import ClientInfo, HistoryPage, StreamPosition
+
+if TYPE_CHECKING:
+    from sennit.hub.hub import Hub
+
+__all__ = ["App"]
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class App:
+    """What an application is made of: handlers, namespaces, procedures.
+
+    Nothing runs before the app is served by :func:`sennit.serve`, :func:`sennit.service` or
+    :func:`sennit.resource`. A handler is a function that returns a value, a coroutine function,
+    or a function that returns a Deferred. It answers with an error by raising ``ReplyError``, and
+    ends the connection by raising ``Disconnect``; whatever else it raises is logged and answered
+    with error 100.
+    """
+
+    def __init__(self) -> None:
+        self.namespaces: dict[str, Namespace] = {}
+        self.procedures: dict[str, Procedure] = {}
+        self.raw_routes: dict[str, RawRoute] = {}
+        self.connect_handler: Callable[..., Any] | None = None
+        self.disconnect_handler: Callable[..., Any] | None = None
+        self.message_handler: Callable[..., Any] | None = None
+        self._hub: Hub | None = None
+
+    # -- declarations ----------------------------------------------------------------------------
+
+    def on_connect(self, handler: Handler) -> Handler:
+        """Decide who may connect: ``handler(request)`` returns ``Credentials`` or ``None``.
+
+        ``None`` is an anonymous user. Without this handler everybody is one.
+        """
+        self.connect_handler = handler
+        return handler
+
+    def on_disconnect(self, handler: Handler) -> Handler:
+        """Hear of connections that ended: ``handler(session, closed)``."""
+        self.disconnect_handler = handler
+        return handler
+
+    def on_message(self, handler: Handler) -> Handler:
+        """Take messages that want no answer: ``handler(session, data)``, data as JSON bytes.
+
+        Without this handler a client that sends one is disconnected with 3508.
+        """
+        self.message_handler = handler
+        return handler
+
+    def namespace(  # noqa: PLR0913 - each option has a name of its own
+        self,
+        name: str,
+        *,
+        presence: bool = False,
+        join_leave: bool = False,
+        history: History | None = None,
+        recovery: bool = False,
+        slow: SlowPolicy = "disconnect",
+        conflate_key: str | None = None,
+        allow_subscribe: Iterable[Grant] = (),
+        allow_publish: Iterable[Grant] = (),
+        allow_presence: Iterable[Grant] = (),
+        allow_history: Iterable[Grant] = (),
+        pattern: str | None = None,
+    ) -> Namespace:
+        """Declare the channels ``name:…``; see :class:`sennit.hub.namespace.NamespaceOptions`.
+
+        Raises:
+            ConfigurationError: the name is taken or not a name, or the options contradict
+                each other.
+        """
+        if name in self.namespaces:
+            raise ConfigurationError(f"the namespace {name!r} is declared twice")
+        options = NamespaceOptions(
+            presence=presence,
+            join_leave=join_leave,
+            history=history,
+            recovery=recovery,
+            slow=slow,
+            conflate_key=conflate_key,
+            allow_subscribe=frozenset(allow_subscribe),
+            allow_publish=frozenset(allow_publish),
+            allow_presence=frozenset(allow_presence),
+            allow_history=frozenset(allow_history),
+            pattern=pattern,
+        )
+        return self.namespaces.setdefault(name, Namespace(name, options))
+
+    def configure_namespace(self, name: str, **options: Any) -> Namespace:
+        """Change options of a namespace, or declare it: what a configuration file says.
+
+        Raises:
+            ConfigurationError: there is no such option, or the options contradict each other.
+        """
+        known = {field.name for field in dataclasses.fields(NamespaceOptions)}
+        unknown = sorted(set(options) - known)
+        if unknown:
+            raise ConfigurationError(f"namespace {name!r}: there is no option {unknown[0]!r}")
+        declared = self.namespaces.get(name)
+        if declared is None:
+            return self.namespace(name, **options)
+        declared.configure(dataclasses.replace(declared.options, **options))
+        return declared
+
+    def rpc(
+        self, name: str, *, timeout: float | None = None, concurrency: int | None = None
+    ) -> Callable[[Handler], Handler]:
+        """Declare an rpc method: ``handler(session, params)`` returns the answer.
+
+        The annotation of ``params`` is the type that the client's JSON is checked against (error
+        107 where it does not fit): any type msgspec knows; ``bytes`` for the JSON itself.
+
+        Args:
+            name: what clients call.
+            timeout: seconds until the handler is cancelled and the answer is error 100.
+            concurrency: how many calls run at once; more of them wait in order.
+
+        Raises:
+            ConfigurationError: the name is taken, or a bound is not positive.
+        """
+
+        def declare(handler: Handler) -> Handler:
+            if name in self.procedures:
+                raise ConfigurationError(f"rpc {name!r} is declared twice")
+            self.procedures[name] = Procedure(name, handler, timeout, concurrency)
+            return handler
+
+        return declare
+
+    def raw(
+        self,
+        path: str,
+        *,
+        subprotocols: Iterable[str] = ("chat",),
+        namespace: str = "room",
+        parameter: str = "room",
+        default: str = "lobby",
+    ) -> RawRoute:
+        """Declare a path for plain WebSockets: ``new WebSocket("ws://host/path?room=name")``.
+
+        Raises:
+            ConfigurationError: the path is taken or does not begin with ``/``.
+        """
+        if path in self.raw_routes:
+            raise ConfigurationError(f"the raw path {path!r} is declared twice")
+        route = RawRoute(path, tuple(subprotocols), namespace, parameter, default)
+        self.raw_routes[path] = route
+        return route
+
+    # -- the running app -------------------------------------------------------------------------
+
+    def attach(self, hub: Hub | None) -> None:
+        """Tell the app which hub runs it, or that none does.
+
+        Raises:
+            ConfigurationError: another hub runs it already.
+        """
+        if hub is not None and self._hub is not None:
+            raise ConfigurationError("this app is served already")
+        self._hub = hub
+
+    @property
+    def hub(self) -> Hub:
+        """The hub that runs this app.
+
+        Raises:
+            NotRunning: there is none.
+        """
+        if self._hub is None:
+            raise NotRunning("the app is not served: nothing can be published or asked yet")
+        return self._hub
+
+    def publish(
+        self,
+        channel: str,
+        data: Any,
+        *,
+        tags: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
+        info: ClientInfo | None = None,
+    ) -> Deferred[StreamPosition]:
+        """Publish to a channel; fires when the broker has the publication for good.
+
+        Permissions do not apply and no ``on_publish`` handler is called.
+
+        Args:
+            channel: its name; its namespace must be declared.
+            data: any value with a JSON form; ``bytes`` are taken to be JSON already.
+            tags: small text labels, sent along.
+            idempotency_key: a publication with a key that this channel has seen within five
+                minutes is not published again; the answer is the first one's.
+            info: whom clients see as the publisher, if anybody.
+
+        Raises:
+            NotRunning: at once, the app is not served.
+            TypeError: at once, the data has no JSON form.
+            ReplyError: from the Deferred: 102, no such namespace; 107, a bad name or no data.
+        """
+        return self.hub.publish(
+            channel, data, tags=tags, idempotency_key=idempotency_key, info=info
+        )
+
+    def presence(self, channel: str) -> Deferred[Mapping[str, ClientInfo]]:
+        """Return who is subscribed, by connection id.
+
+        Raises:
+            NotRunning: at once, the app is not served.
+            ReplyError: from the Deferred: 102, no such namespace; 108, it keeps no presence.
+        """
+        return self.hub.presence_of(channel)
+
+    def presence_stats(self, channel: str) -> Deferred[tuple[int, int]]:
+        """Return how many connections and how many distinct users are subscribed.
+
+        Raises:
+            NotRunning: at once, the app is not served.
+            ReplyError: from the Deferred: 102, no such namespace; 108, it keeps no presence.
+        """
+        return self.hub.presence_stats_of(channel)
+
+    def history(
+        self,
+        channel: str,
+        *,
+        limit: int = -1,
+        since: StreamPosition | None = None,
+        reverse: bool = False,
+    ) -> Deferred[HistoryPage]:
+        """Read a channel's history.
+
+        Args:
+            channel: its name.
+            limit: at most so many publications; -1 for as many as ``HubSettings.history_limit``
+                allows, 0 for the position alone.
+            since: exclusive; forward what came after it, in reverse what came before it.
+            reverse: newest first.
+
+        Raises:
+            NotRunning: at once, the app is not served.
+            ReplyError: from the Deferred: 102, no such namespace; 108, it keeps no history;
+                112, ``since`` is of another epoch.
+        """
+        return self.hub.history_of(channel, limit, since, reverse)
+
+    def unsubscribe(
+        self, user: str, channel: str, code: int = UnsubscribeCode.SERVER, reason: str = ""
+    ) -> None:
+        """End every subscription of a user to a channel.
+
+        Raises:
+            NotRunning: the app is not served.
+        """
+        self.hub.unsubscribe_user(user, channel, code, reason)
+
+    def disconnect(
+        self,
+        user: str,
+        code: int = DisconnectCode.FORCE_DISCONNECT,
+        reason: str = "force disconnect",
+    ) -> None:
+        """End every connection of a user.
+
+        Raises:
+            NotRunning: the app is not served.
+            ValueError: the code or the reason is not one for the wire; see ``Disconnect``.
+        """
+        self.hub.disconnect_user(user, code, reason)

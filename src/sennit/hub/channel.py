@@ -1,0 +1,356 @@
+"""A channel on this node: who is subscribed here, and how a publication reaches them.
+
+Nothing in Python runs for a subscriber who is up to date: they are members of fan-out groups, and
+all of a group stands where the channel stands. Only those who are being made, who came in ahead of
+the channel's own deliveries, or who are slow are looked at one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+
+from sennit.hub.outbox import Waiting
+from sennit.hub.subscription import (
+    BUFFERING,
+    ENDED,
+    GROUPED,
+    LAGGING,
+    TRACKED,
+    GroupKey,
+    Subscription,
+)
+from sennit.interfaces import Codec, FanoutGroup, Framing, Transport
+from sennit.model.code import UnsubscribeCode
+from sennit.model.publication import ClientInfo, Publication, StreamPosition
+
+if TYPE_CHECKING:
+    from sennit.hub.hub import Hub
+    from sennit.hub.namespace import Namespace
+
+__all__ = ["Channel"]
+
+
+class _Group:
+    """A fan-out group and whose transports its members are."""
+
+    __slots__ = ("members", "owners")
+
+    def __init__(self, members: FanoutGroup) -> None:
+        self.members = members
+        self.owners: dict[Transport, Subscription] = {}
+
+
+class _Frames:
+    """One push's frames: encoded once per codec, framed once per framing."""
+
+    __slots__ = ("_encode", "_frames")
+
+    def __init__(self, encode: Callable[[Codec], bytes | None]) -> None:
+        self._encode = encode
+        self._frames: dict[tuple[Codec, Framing], bytes | None] = {}
+
+    def frame_for(self, key: GroupKey) -> bytes | None:
+        pair = (key.codec, key.framing)
+        if pair not in self._frames:
+            payload = self._encode(key.codec)
+            self._frames[pair] = None if payload is None else key.framing.prepare(payload)
+        return self._frames[pair]
+
+
+class Channel:
+    """A channel that somebody on this node is subscribed to, or is about to be.
+
+    Args:
+        hub: whose it is.
+        name: its name.
+        namespace: what it can do.
+    """
+
+    __slots__ = (
+        "_apart",
+        "_groups",
+        "_hub",
+        "_offset",
+        "_on",
+        "_settling",
+        "_waiting",
+        "epoch",
+        "name",
+        "namespace",
+        "subscriptions",
+    )
+
+    def __init__(self, hub: Hub, name: str, namespace: Namespace) -> None:
+        self._hub = hub
+        self.name = name
+        self.namespace = namespace
+        self.subscriptions: set[Subscription] = set()
+        self._apart: set[Subscription] = set()
+        """Those in no group: buffering, tracked or lagging."""
+        self._groups: dict[GroupKey, _Group] = {}
+        self._offset: int | None = None
+        """The last offset delivered here; None before the first, and without history."""
+        self.epoch = ""
+        self._on = False
+        self._settling = False
+        self._waiting: list[Deferred[None]] = []
+
+    # -- the subscription at the broker ----------------------------------------------------------
+
+    def register(self, subscription: Subscription) -> Deferred[None]:
+        """Begin to keep publications for a subscription.
+
+        Returns:
+            Fires once the broker delivers the channel here, so that what the history says from
+            then on, together with what is kept, has no gap.
+        """
+        self.subscriptions.add(subscription)
+        self._apart.add(subscription)
+        ready: Deferred[None] = Deferred()
+        if self._on:
+            ready.callback(None)
+        else:
+            self._waiting.append(ready)
+            self._settle()
+        return ready
+
+    def _settle(self) -> None:
+        """Bring the broker's subscription in line with whether somebody wants it."""
+        if self._settling:
+            return
+        self._settling = True
+        Deferred.fromCoroutine(self._settle_in_turn())
+
+    async def _settle_in_turn(self) -> None:
+        # One at a time: a broker that answers late must not see subscribe and unsubscribe cross.
+        while self._on != bool(self.subscriptions):
+            if self.subscriptions:
+                await self._switch_on()
+            else:
+                await self._switch_off()
+        self._settling = False
+        if not self.subscriptions:
+            self._hub.forget_channel(self)
+
+    async def _switch_on(self) -> None:
+        try:
+            await self._hub.broker.subscribe(self.name)
+        except Exception as error:
+            self._release(error)
+        else:
+            self._on = True
+            self._release(None)
+
+    async def _switch_off(self) -> None:
+        self._on = False
+        self._offset = None
+        self.epoch = ""
+        try:
+            await self._hub.broker.unsubscribe(self.name)
+        except Exception:
+            self._hub.log.failure("the broker failed to unsubscribe {name}", name=self.name)
+
+    def _release(self, error: Exception | None) -> None:
+        waiting, self._waiting = self._waiting, []
+        for ready in waiting:
+            if not ready.called:
+                if error is None:
+                    ready.callback(None)
+                else:
+                    ready.errback(error)
+
+    # -- members ---------------------------------------------------------------------------------
+
+    def missing(self, subscription: Subscription, top: StreamPosition) -> bool:
+        """Return whether what is kept does not carry on from a position without a gap."""
+        if subscription.overflown:
+            return True
+        if not subscription.positioned:
+            return False
+        offset = top.offset
+        for publication in subscription.buffer:
+            if publication.epoch != top.epoch:
+                return True
+            if publication.offset > offset + 1:
+                return True
+            offset = max(offset, publication.offset)
+        return self.epoch == top.epoch and self._offset is not None and offset < self._offset
+
+    def go_live(self, subscription: Subscription, top: StreamPosition) -> None:
+        """Write what was kept behind the answer, and join the others.
+
+        Args:
+            subscription: one that was registered, and whose answer is written.
+            top: where the answer leaves the client.
+        """
+        kept, subscription.buffer = subscription.buffer, []
+        subscription.state = TRACKED
+        subscription.position = top
+        for publication in kept:
+            if subscription.state == ENDED:
+                return
+            if not subscription.positioned:
+                self._push(subscription, publication)
+            elif publication.offset > subscription.position.offset:
+                self._push(subscription, publication)
+                subscription.position = StreamPosition(publication.offset, publication.epoch)
+        if subscription.state != TRACKED:
+            return
+        if subscription.positioned and len(self._apart) == len(self.subscriptions) == 1:
+            # The first one here: the channel stands where it does.
+            self._offset = subscription.position.offset
+            self.epoch = subscription.position.epoch
+        self._join_group_if_level(subscription)
+
+    def remove(self, subscription: Subscription) -> None:
+        """Take a subscription out, whatever its state."""
+        if subscription.state == GROUPED:
+            self._leave_group(subscription)
+        self._apart.discard(subscription)
+        self.subscriptions.discard(subscription)
+        subscription.state = ENDED
+        subscription.buffer.clear()
+        if not self.subscriptions:
+            self._settle()
+
+    def set_apart(self, subscription: Subscription) -> None:
+        """Note that a subscription's connection is slow: it leaves its group."""
+        if subscription.state == GROUPED:
+            self._leave_group(subscription)
+            subscription.position = StreamPosition(self._offset or 0, self.epoch)
+            subscription.state = LAGGING
+            self._apart.add(subscription)
+
+    def take_back(self, subscription: Subscription) -> None:
+        """Note that a subscription's connection has caught up."""
+        if subscription.state == LAGGING:
+            subscription.state = TRACKED
+            self._join_group_if_level(subscription)
+
+    def _join_group_if_level(self, subscription: Subscription) -> None:
+        if subscription.positioned and (
+            subscription.position.offset != self._offset
+            or subscription.position.epoch != self.epoch
+        ):
+            return
+        if subscription.session.lagging:
+            subscription.state = LAGGING
+            return
+        self._apart.discard(subscription)
+        subscription.state = GROUPED
+        key = subscription.key
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group(key.framing.group())
+        transport = subscription.session.transport
+        group.owners[transport] = subscription
+        group.members.add(transport)
+
+    def _leave_group(self, subscription: Subscription) -> None:
+        group = self._groups[subscription.key]
+        transport = subscription.session.transport
+        group.members.discard(transport)
+        group.owners.pop(transport, None)
+        if not group.owners:
+            del self._groups[subscription.key]
+
+    # -- delivery --------------------------------------------------------------------------------
+
+    def deliver(self, publication: Publication) -> None:
+        """Bring a publication that the broker has kept to everybody subscribed here."""
+        frames = _Frames(lambda codec: codec.encode_publication(self.name, publication))
+        follows, repeated = self._place(publication)
+        for subscription in list(self._apart):
+            if subscription.state == BUFFERING:
+                subscription.keep(publication)
+            else:
+                self._deliver_apart(subscription, publication, frames)
+        if repeated:
+            return
+        if publication.offset:
+            self._offset = publication.offset
+            self.epoch = publication.epoch
+        lost: list[Subscription] = []
+        for key, group in list(self._groups.items()):
+            if key.positioned and not follows:
+                lost.extend(group.owners.values())
+                continue
+            frame = frames.frame_for(key)
+            if frame is not None:
+                self._broadcast(group, self._waiting_frame(frame, publication))
+        for subscription in lost:
+            self._lose(subscription)
+        for subscription in [s for s in self._apart if s.state == TRACKED]:
+            self._join_group_if_level(subscription)
+
+    def deliver_join(self, info: ClientInfo) -> None:
+        """Tell those who want to know that somebody subscribed."""
+        self._announce(_Frames(lambda codec: codec.encode_join(self.name, info)))
+
+    def deliver_leave(self, info: ClientInfo) -> None:
+        """Tell those who want to know that somebody's subscription ended."""
+        self._announce(_Frames(lambda codec: codec.encode_leave(self.name, info)))
+
+    def _place(self, publication: Publication) -> tuple[bool, bool]:
+        """Return whether it follows what came before, and whether it came before."""
+        if self._offset is None or not publication.offset:
+            return True, False
+        if publication.epoch != self.epoch:
+            return False, False
+        return publication.offset == self._offset + 1, publication.offset <= self._offset
+
+    def _deliver_apart(
+        self, subscription: Subscription, publication: Publication, frames: _Frames
+    ) -> None:
+        if subscription.state == ENDED:
+            return
+        position = subscription.position
+        if subscription.positioned:
+            if publication.epoch != position.epoch:
+                self._lose(subscription)
+                return
+            if publication.offset <= position.offset:
+                return
+            if publication.offset != position.offset + 1:
+                self._lose(subscription)
+                return
+            subscription.position = StreamPosition(publication.offset, publication.epoch)
+        frame = frames.frame_for(subscription.key)
+        if frame is not None:
+            subscription.session.deliver(self._waiting_frame(frame, publication), subscription)
+
+    def _push(self, subscription: Subscription, publication: Publication) -> None:
+        payload = subscription.session.codec.encode_publication(self.name, publication)
+        if payload is not None:
+            frame = subscription.key.framing.prepare(payload)
+            subscription.session.deliver(self._waiting_frame(frame, publication), subscription)
+
+    def _broadcast(self, group: _Group, waiting: Waiting) -> None:
+        for transport in group.members.broadcast(waiting.frame):
+            subscription = group.owners.get(transport)
+            if subscription is not None:
+                subscription.session.deliver(waiting, subscription)
+
+    def _announce(self, frames: _Frames) -> None:
+        # Those apart first: who is found slow by the broadcast has been served by then.
+        for subscription in list(self._apart):
+            if subscription.join_leave and subscription.state in (TRACKED, LAGGING):
+                frame = frames.frame_for(subscription.key)
+                if frame is not None:
+                    subscription.session.deliver(Waiting(frame, self.name), subscription)
+        for key, group in list(self._groups.items()):
+            frame = frames.frame_for(key) if key.join_leave else None
+            if frame is not None:
+                self._broadcast(group, Waiting(frame, self.name))
+
+    def _waiting_frame(self, frame: bytes, publication: Publication) -> Waiting:
+        tag = self.namespace.options.conflate_key
+        key = None if tag is None else publication.tags.get(tag)
+        return Waiting(frame, self.name, key, publication.offset)
+
+    def _lose(self, subscription: Subscription) -> None:
+        """A publication is missing: the client must recover, by subscribing again."""
+        subscription.session.end_subscription(self.name, UnsubscribeCode.INSUFFICIENT_STATE)

@@ -1,0 +1,353 @@
+"""The hub: the running app, its channels and sessions, between the protocols and the broker."""
+
+from __future__ import annotations
+
+import random as random_module
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from sennit.errors import Disconnect
+from sennit.hub.app import App
+from sennit.hub.channel import Channel
+from sennit.hub.handler import HandlerRunner
+from sennit.hub.namespace import Namespace
+from sennit.hub.payload import encode_payload
+from sennit.hub.procedure import RunningProcedure
+from sennit.hub.session import Session
+from sennit.hub.setting import HubSettings
+from sennit.hub.subscription import Subscription
+from sennit.interfaces import (
+    Broker,
+    Codec,
+    CoroutineRunner,
+    PresenceStore,
+    PublishResult,
+    Transport,
+)
+from sennit.model.code import DisconnectCode, ErrorCode, disconnect, reply_error
+from sennit.model.publication import ClientInfo, HistoryPage, Publication, StreamPosition
+from sennit.model.request import ConnectionRequest
+
+__all__ = ["Hub"]
+
+
+class Hub:
+    """One running app on one node.
+
+    Args:
+        app: the declarations.
+        broker: keeps and carries publications.
+        presence: keeps who is subscribed.
+        clock: the time, for everything that waits.
+        run: starts the coroutines of handlers.
+        settings: the bounds.
+        random: for what must differ between clients (the spread of pings).
+        new_id: makes ids of connections.
+
+    Attributes:
+        dropped: frames that were not delivered to slow clients, by policy.
+    """
+
+    log = Logger(namespace="sennit.hub")
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        broker: Broker,
+        presence: PresenceStore,
+        clock: IReactorTime,
+        run: CoroutineRunner = Deferred.fromCoroutine,
+        settings: HubSettings | None = None,
+        random: random_module.Random | None = None,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        self.app = app
+        self.broker = broker
+        self.presence = presence
+        self.clock = clock
+        self.settings = settings or HubSettings()
+        self.random = random or random_module.SystemRandom()
+        self.new_id = new_id
+        self.handlers = HandlerRunner(run)
+        self.dropped: Counter[str] = Counter()
+        self._channels: dict[str, Channel] = {}
+        self._sessions: dict[str, set[Session]] = {}
+        self._procedures: dict[str, RunningProcedure] = {}
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def start(self) -> Deferred[None]:
+        """Start the broker, then let the app publish.
+
+        Raises:
+            ConfigurationError: a declaration cannot be honoured, or the app runs already.
+        """
+        return Deferred.fromCoroutine(self._start())
+
+    async def _start(self) -> None:
+        self._procedures = {
+            name: RunningProcedure(
+                procedure, self.handlers, self.clock, self.settings.waiting_limit
+            )
+            for name, procedure in self.app.procedures.items()
+        }
+        self.app.attach(self)
+        try:
+            await self.broker.start(self)
+        except BaseException:
+            self.app.attach(None)
+            raise
+
+    def stop(self) -> Deferred[None]:
+        """Disconnect every session with 3001, then stop the broker."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self.disconnect_all(disconnect(DisconnectCode.SHUTDOWN))
+        self.app.attach(None)
+        await self.broker.stop()
+
+    # -- sessions --------------------------------------------------------------------------------
+
+    def open_session(
+        self, transport: Transport, codec: Codec, request: ConnectionRequest, protocol: str
+    ) -> Session:
+        """Return a new session, not connected yet."""
+        return Session(self, transport, codec, request, protocol)
+
+    @property
+    def sessions(self) -> Iterable[Session]:
+        """Every connected session."""
+        for sessions in self._sessions.values():
+            yield from sessions
+
+    def add_session(self, session: Session) -> None:
+        """Note that a session has connected."""
+        self._sessions.setdefault(session.user, set()).add(session)
+
+    def remove_session(self, session: Session) -> None:
+        """Note that a session is gone."""
+        sessions = self._sessions.get(session.user)
+        if sessions is not None:
+            sessions.discard(session)
+            if not sessions:
+                del self._sessions[session.user]
+
+    def disconnect_all(self, why: Disconnect) -> None:
+        """End every connected session."""
+        for session in list(self.sessions):
+            session.end(why)
+
+    def disconnect_user(self, user: str, code: int, reason: str) -> None:
+        """End every session of a user."""
+        why = Disconnect(code, reason)
+        for session in list(self._sessions.get(user, ())):
+            session.end(why)
+
+    def unsubscribe_user(self, user: str, channel: str, code: int, reason: str = "") -> None:
+        """End every subscription of a user to a channel."""
+        for session in list(self._sessions.get(user, ())):
+            session.end_subscription(channel, code, reason)
+
+    async def call(self, session: Session, method: str, data: bytes) -> bytes:
+        """Call a procedure for a client.
+
+        Raises:
+            ReplyError: 108, the app has no procedures; 104, it has none of this name; or what
+                the procedure answers.
+        """
+        if not self._procedures:
+            raise reply_error(ErrorCode.NOT_AVAILABLE)
+        procedure = self._procedures.get(method)
+        if procedure is None:
+            raise reply_error(ErrorCode.METHOD_NOT_FOUND)
+        return await procedure.call(session, data)
+
+    # -- channels --------------------------------------------------------------------------------
+
+    @property
+    def channel_count(self) -> int:
+        """How many channels somebody on this node is subscribed to."""
+        return len(self._channels)
+
+    def namespace_for(self, channel: str) -> Namespace:
+        """Return what a channel can do (protocol, section 10).
+
+        Raises:
+            ReplyError: 102, there is no such namespace; 107, it is not a name.
+        """
+        if not channel or not channel.isascii() or not channel.isprintable():
+            raise reply_error(ErrorCode.BAD_REQUEST, "a channel's name is printable ASCII")
+        if len(channel) > self.settings.channel_length:
+            raise reply_error(ErrorCode.BAD_REQUEST, "the channel's name is too long")
+        name, colon, rest = channel.removeprefix("$").partition(":")
+        if not colon:
+            name, rest = "", name
+        namespace = self.app.namespaces.get(name)
+        if namespace is None:
+            raise reply_error(ErrorCode.UNKNOWN_CHANNEL)
+        if not namespace.fits(rest):
+            raise reply_error(ErrorCode.BAD_REQUEST, "the channel's name does not fit its pattern")
+        return namespace
+
+    def namespace_for_client(self, channel: str) -> Namespace:
+        """Return what a channel can do, for a client's request.
+
+        Raises:
+            ReplyError: as :meth:`namespace_for`; 103, the name is of a private (``$``) or a
+                user-limited (``#``) channel, which nobody can prove a right to here.
+        """
+        namespace = self.namespace_for(channel)
+        if channel.startswith("$") or "#" in channel:
+            raise reply_error(ErrorCode.PERMISSION_DENIED)
+        return namespace
+
+    def channel(self, name: str, namespace: Namespace) -> Channel:
+        """Return the channel of this name on this node, made if it is not there."""
+        channel = self._channels.get(name)
+        if channel is None:
+            channel = self._channels[name] = Channel(self, name, namespace)
+        return channel
+
+    def forget_channel(self, channel: Channel) -> None:
+        """Let go of a channel that nobody here is subscribed to."""
+        if self._channels.get(channel.name) is channel:
+            del self._channels[channel.name]
+
+    def publish(
+        self,
+        channel: str,
+        data: Any,
+        *,
+        tags: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
+        info: ClientInfo | None = None,
+    ) -> Deferred[StreamPosition]:
+        """Publish for the application; see :meth:`sennit.App.publish`."""
+        publication = Publication(
+            encode_payload(data), info=info, tags=dict(tags or {}), channel=channel
+        )
+        return Deferred.fromCoroutine(self._publish(channel, publication, idempotency_key))
+
+    async def _publish(self, channel: str, publication: Publication, key: str) -> StreamPosition:
+        namespace = self.namespace_for(channel)
+        if not publication.data:
+            raise reply_error(ErrorCode.BAD_REQUEST, "a publication has data")
+        return await self.keep(namespace, channel, publication, key)
+
+    async def keep(
+        self, namespace: Namespace, channel: str, publication: Publication, key: str = ""
+    ) -> StreamPosition:
+        """Give a publication to the broker and return where it stands.
+
+        Raises:
+            ReplyError: 100, the broker failed; it may or may not be kept.
+        """
+        result: PublishResult = await self.handlers.call(
+            "publishing at the broker",
+            self.broker.publish,
+            channel,
+            publication,
+            namespace.publish_options(key),
+        )
+        return result.position
+
+    def presence_of(self, channel: str) -> Deferred[Mapping[str, ClientInfo]]:
+        """Return who is subscribed; see :meth:`sennit.App.presence`."""
+        return Deferred.fromCoroutine(self._ask_presence(channel, self.presence.clients))
+
+    def presence_stats_of(self, channel: str) -> Deferred[tuple[int, int]]:
+        """Return how many are subscribed; see :meth:`sennit.App.presence_stats`."""
+        return Deferred.fromCoroutine(self._ask_presence(channel, self.presence.count))
+
+    async def _ask_presence(self, channel: str, ask: Callable[[str], Any]) -> Any:
+        if not self.namespace_for(channel).options.presence:
+            raise reply_error(ErrorCode.NOT_AVAILABLE)
+        return await self.handlers.call("asking presence", ask, channel)
+
+    def history_of(
+        self, channel: str, limit: int, since: StreamPosition | None, reverse: bool
+    ) -> Deferred[HistoryPage]:
+        """Read a channel's history; see :meth:`sennit.App.history`."""
+        return Deferred.fromCoroutine(self._history(channel, limit, since, reverse))
+
+    async def _history(
+        self, channel: str, limit: int, since: StreamPosition | None, reverse: bool
+    ) -> HistoryPage:
+        namespace = self.namespace_for(channel)
+        if namespace.options.history is None:
+            raise reply_error(ErrorCode.NOT_AVAILABLE)
+        if reverse and since is not None and since.offset == 0:
+            raise reply_error(ErrorCode.BAD_REQUEST, "nothing comes before offset 0")
+        most = self.settings.history_limit
+        page: HistoryPage = await self.handlers.call(
+            "reading history at the broker",
+            lambda: self.broker.history(
+                channel,
+                namespace.publish_options(),
+                since=since,
+                limit=most if limit < 0 else min(limit, most),
+                reverse=reverse,
+            ),
+        )
+        if since is not None and since.epoch and since.epoch != page.position.epoch:
+            raise reply_error(ErrorCode.UNRECOVERABLE_POSITION)
+        return page
+
+    # -- who comes and goes ----------------------------------------------------------------------
+
+    def announce_join(self, subscription: Subscription) -> None:
+        """Tell all nodes that somebody subscribed, where the namespace wants it told."""
+        channel = subscription.channel
+        if channel.namespace.options.join_leave:
+            self.handlers.notify(
+                "publishing a join", self.broker.publish_join, channel.name, subscription.info
+            )
+
+    async def announce_leave(self, subscription: Subscription) -> None:
+        """Take a subscriber out of presence and tell all nodes; failures are logged."""
+        channel = subscription.channel
+        options = channel.namespace.options
+        try:
+            if options.presence:
+                await self.presence.remove(channel.name, subscription.info.client)
+            if options.join_leave:
+                await self.broker.publish_leave(channel.name, subscription.info)
+        except Exception:
+            self.log.failure("the leave of {name} could not be told", name=channel.name)
+
+    def forget_presence(self, subscription: Subscription) -> None:
+        """Take somebody out of presence whose subscription was not made after all."""
+        self.handlers.notify(
+            "removing presence",
+            self.presence.remove,
+            subscription.channel.name,
+            subscription.info.client,
+        )
+
+    # -- the broker's sink -----------------------------------------------------------------------
+
+    def on_publication(self, channel: str, publication: Publication) -> None:
+        """Bring a kept publication to everybody subscribed on this node."""
+        here = self._channels.get(channel)
+        if here is not None:
+            here.deliver(publication)
+
+    def on_join(self, channel: str, info: ClientInfo) -> None:
+        """Tell subscribers on this node that somebody subscribed."""
+        here = self._channels.get(channel)
+        if here is not None:
+            here.deliver_join(info)
+
+    def on_leave(self, channel: str, info: ClientInfo) -> None:
+        """Tell subscribers on this node that somebody's subscription ended."""
+        here = self._channels.get(channel)
+        if here is not None:
+            here.deliver_leave(info)

@@ -1,0 +1,418 @@
+"""A session: one client, from its connect to its last word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from sennit.errors import Disconnect
+from sennit.hub.admission import Admission
+from sennit.hub.namespace import Grant, is_granted
+from sennit.hub.outbox import Outbox, Waiting
+from sennit.hub.payload import encode_payload
+from sennit.hub.request import (
+    ConnectRequest,
+    ConnectResult,
+    Credentials,
+    SubscribeRequest,
+    SubscribeResult,
+)
+from sennit.hub.subscription import BUFFERING, ENDED, Subscription
+from sennit.interfaces import Codec, Transport
+from sennit.model.code import (
+    DisconnectCode,
+    ErrorCode,
+    UnsubscribeCode,
+    disconnect,
+    reply_error,
+    unsubscribe_reason,
+)
+from sennit.model.publication import ClientInfo, HistoryPage, Publication, StreamPosition
+from sennit.model.request import Closed, ConnectionRequest
+
+if TYPE_CHECKING:
+    from sennit.hub.hub import Hub
+
+__all__ = ["Session"]
+
+
+class Session:
+    """One client's connection, for handlers and for the protocol that it speaks.
+
+    What a protocol asks is answered by a Deferred that fails with ``ReplyError``, ``Disconnect`` or
+    ``CancelledError`` and nothing else. A protocol cancels what is under way when the
+    connection is lost; that reaches the handlers.
+
+    Attributes:
+        id: the connection's id.
+        user: the user id, empty before the connect and for anonymous users.
+        info: the client as others see it.
+        request: the HTTP request that the connection began with.
+        protocol: ``"centrifuge"`` or ``"raw"``.
+        state: for handlers to keep what they like.
+        connected: whether ``on_connect`` has let it in.
+        ended: whether it is over, or about to be.
+    """
+
+    __slots__ = (
+        "_hub",
+        "_outbox",
+        "_partings",
+        "_subscriptions",
+        "codec",
+        "connected",
+        "ended",
+        "id",
+        "info",
+        "lagging",
+        "protocol",
+        "request",
+        "state",
+        "transport",
+        "user",
+    )
+
+    def __init__(
+        self,
+        hub: Hub,
+        transport: Transport,
+        codec: Codec,
+        request: ConnectionRequest,
+        protocol: str,
+    ) -> None:
+        self._hub = hub
+        self.id = hub.new_id()
+        self.transport = transport
+        self.codec = codec
+        self.request = request
+        self.protocol = protocol
+        self.user = ""
+        self.info = ClientInfo("", self.id)
+        self.state: dict[str, Any] = {}
+        self.connected = False
+        self.ended = False
+        self.lagging = False
+        self._outbox = Outbox(hub.settings.queue_limit)
+        self._subscriptions: dict[str, Subscription] = {}
+        self._partings: dict[str, Deferred[None]] = {}
+
+    # -- for handlers ----------------------------------------------------------------------------
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that it is subscribed to."""
+        return tuple(
+            name
+            for name, subscription in self._subscriptions.items()
+            if subscription.state != BUFFERING
+        )
+
+    @property
+    def queued(self) -> int:
+        """Bytes of frames that wait because the client does not read."""
+        return self._outbox.size
+
+    def is_subscribed(self, channel: str) -> bool:
+        """Return whether it is subscribed to a channel."""
+        subscription = self._subscriptions.get(channel)
+        return subscription is not None and subscription.state != BUFFERING
+
+    def send(self, data: Any) -> None:
+        """Send the application's own message to this client alone.
+
+        Args:
+            data: any value with a JSON form; ``bytes`` are taken to be JSON already.
+
+        Raises:
+            TypeError: the data has no JSON form.
+        """
+        payload = self.codec.encode_message(encode_payload(data))
+        if payload is not None:
+            self.write(payload)
+
+    def disconnect(
+        self, code: int = DisconnectCode.FORCE_DISCONNECT, reason: str = "force disconnect"
+    ) -> None:
+        """End the connection; its subscriptions end at once.
+
+        Raises:
+            ValueError: the code or the reason is not one for the wire; see ``Disconnect``.
+        """
+        self.end(Disconnect(code, reason))
+
+    def end_subscription(
+        self, channel: str, code: int = UnsubscribeCode.SERVER, reason: str = ""
+    ) -> None:
+        """End a subscription and tell the client why; nothing happens if there is none.
+
+        A code below 2500 is final; from 2500 on an SDK subscribes again, and recovers.
+        """
+        subscription = self._subscriptions.get(channel)
+        if subscription is None or subscription.state == ENDED:
+            return
+        if subscription.state == BUFFERING:
+            # Its answer is not written yet: the ending follows the answer.
+            subscription.ending = code
+            return
+        self._leave(subscription, code)
+        reason = reason or unsubscribe_reason(code)
+        payload = self.codec.encode_unsubscribe(channel, code, reason)
+        if payload is not None:
+            self.write(payload)
+
+    # -- for protocols: the connection -----------------------------------------------------------
+
+    def connect(self, request: ConnectRequest) -> Deferred[ConnectResult]:
+        """Let the client in, if the application does."""
+        return Deferred.fromCoroutine(self._connect(request))
+
+    async def _connect(self, request: ConnectRequest) -> ConnectResult:
+        handler = self._hub.app.connect_handler
+        credentials = Credentials()
+        if handler is not None:
+            credentials = await self._hub.handlers.call(
+                "on_connect", handler, request, convert=_credentials
+            )
+        if self.ended:
+            raise CancelledError
+        self.user = credentials.user
+        self.info = ClientInfo(credentials.user, self.id, credentials.info)
+        self.state.update(credentials.state)
+        self.connected = True
+        self._hub.add_session(self)
+        return ConnectResult(self.id, credentials.data)
+
+    def end(self, why: Disconnect) -> None:
+        """End the connection with this code and reason; its subscriptions end at once."""
+        if self.ended:
+            return
+        self._finish()
+        self.transport.disconnect(why.code, why.reason)
+
+    def close(self, closed: Closed) -> None:
+        """Note that the connection is gone."""
+        self._finish()
+        handler = self._hub.app.disconnect_handler
+        if self.connected:
+            self.connected = False
+            self._hub.remove_session(self)
+            if handler is not None:
+                self._hub.handlers.notify("on_disconnect", handler, self, closed)
+
+    def _finish(self) -> None:
+        self.ended = True
+        self._outbox.clear()
+        for subscription in list(self._subscriptions.values()):
+            self._leave(subscription, UnsubscribeCode.DISCONNECT)
+
+    # -- for protocols: writing ------------------------------------------------------------------
+
+    def write(self, payload: bytes) -> None:
+        """Send one payload behind everything that was sent before."""
+        self.deliver(Waiting(self.transport.framing.prepare(payload)), None)
+
+    def deliver(self, waiting: Waiting, subscription: Subscription | None) -> None:
+        """Send one frame, or keep it where the client does not read."""
+        if self.ended:
+            return
+        if not self.lagging:
+            if self.transport.send(waiting.frame):
+                return
+            self._fall_behind()
+        options = None if subscription is None else subscription.channel.namespace.options
+        drop = options is not None and options.slow in ("drop-oldest", "conflate")
+        dropped = self._outbox.put(waiting, drop=drop)
+        if dropped is not None:
+            if options is not None and dropped:
+                self._hub.dropped[options.slow] += dropped
+        elif options is not None and options.slow == "recover":
+            self._hub.dropped["recover"] += self._outbox.drop_channel(waiting.channel) + 1
+            self.end_subscription(waiting.channel, UnsubscribeCode.INSUFFICIENT_STATE)
+        else:
+            self._hub.dropped["disconnect"] += 1
+            self.end(disconnect(DisconnectCode.SLOW))
+
+    def writable(self) -> None:
+        """Send what waits, now that the transport has room."""
+        while self._outbox:
+            if not self.transport.send(self._outbox.first().frame):
+                return
+            self._outbox.pop()
+        if self.lagging:
+            self.lagging = False
+            for subscription in list(self._subscriptions.values()):
+                subscription.channel.take_back(subscription)
+
+    def _fall_behind(self) -> None:
+        # No group may go past what waits here, so it leaves them all.
+        self.lagging = True
+        for subscription in self._subscriptions.values():
+            subscription.channel.set_apart(subscription)
+
+    # -- for protocols: subscriptions ------------------------------------------------------------
+
+    def subscribe(
+        self, request: SubscribeRequest, answer: Callable[[SubscribeResult], None]
+    ) -> Deferred[None]:
+        """Subscribe, and recover if that was asked for.
+
+        Args:
+            request: what the client wants.
+            answer: called with the result, at the one moment when its reply must be written:
+                before any push of this subscription and after nothing of it was lost.
+        """
+        return Deferred.fromCoroutine(Admission(self._hub, self, request).make(answer))
+
+    def unsubscribe(self, channel: str) -> Deferred[None]:
+        """End a subscription because the client wants it; fine if there is none."""
+        return Deferred.fromCoroutine(self._unsubscribe(channel))
+
+    async def _unsubscribe(self, channel: str) -> None:
+        subscription = self._subscriptions.get(channel)
+        if subscription is None:
+            return
+        if subscription.state == BUFFERING:
+            subscription.ending = UnsubscribeCode.CLIENT
+            return
+        self._leave(subscription, UnsubscribeCode.CLIENT)
+        await self.parted(channel)
+
+    def reserve(self, subscription: Subscription) -> None:
+        """Take a subscription in, while it is being made."""
+        self._subscriptions[subscription.channel.name] = subscription
+
+    def release(self, subscription: Subscription) -> None:
+        """Let go of a subscription that could not be made."""
+        subscription.channel.remove(subscription)
+        if self._subscriptions.get(subscription.channel.name) is subscription:
+            del self._subscriptions[subscription.channel.name]
+
+    def check_room_for(self, channel: str) -> None:
+        """Check that one more subscription may be made.
+
+        Raises:
+            ReplyError: 105, there is one to this channel; 106, there are too many.
+        """
+        if channel in self._subscriptions:
+            raise reply_error(ErrorCode.ALREADY_SUBSCRIBED)
+        if len(self._subscriptions) >= self._hub.settings.channel_limit:
+            raise reply_error(ErrorCode.LIMIT_EXCEEDED)
+
+    async def parted(self, channel: str) -> None:
+        """Wait until an ended subscription to a channel has left presence too."""
+        parting = self._partings.get(channel)
+        if parting is not None:
+            done: Deferred[None] = Deferred()
+            parting.chainDeferred(done)
+            await done
+
+    def _leave(self, subscription: Subscription, code: int) -> None:
+        name = subscription.channel.name
+        answered = subscription.state != BUFFERING
+        self.release(subscription)
+        if not answered:
+            return
+        parting = Deferred.fromCoroutine(self._hub.announce_leave(subscription))
+        if not parting.called:
+            self._partings[name] = parting
+            parting.addCallback(lambda _: self._partings.pop(name, None) and None)
+        handler = subscription.channel.namespace.unsubscribe_handler
+        if handler is not None:
+            self._hub.handlers.notify("on_unsubscribe", handler, self, name, code)
+
+    # -- for protocols: requests -----------------------------------------------------------------
+
+    def publish(self, channel: str, data: bytes) -> Deferred[StreamPosition]:
+        """Publish as this client; fires when the broker has the publication for good."""
+        return Deferred.fromCoroutine(self._publish(channel, data))
+
+    async def _publish(self, channel: str, data: bytes) -> StreamPosition:
+        namespace = self._hub.namespace_for_client(channel)
+        if not data:
+            raise reply_error(ErrorCode.BAD_REQUEST)
+        publication = Publication(data, info=self.info)
+        handler = namespace.publish_handler
+        if handler is not None:
+
+            def changed(answer: Any) -> Publication:
+                if answer is None:
+                    return publication
+                if isinstance(answer, Publication):
+                    return answer
+                return replace(publication, data=encode_payload(answer))
+
+            name = f"on_publish of {namespace.name!r}"
+            publication = await self._hub.handlers.call(
+                name, handler, self, replace(publication, channel=channel), convert=changed
+            )
+        else:
+            self._check(namespace.options.allow_publish, channel)
+        if self.ended:
+            raise CancelledError
+        return await self._hub.keep(namespace, channel, publication)
+
+    def presence(self, channel: str) -> Deferred[Mapping[str, ClientInfo]]:
+        """Return who is subscribed, by connection id."""
+        return Deferred.fromCoroutine(self._presence(channel))
+
+    async def _presence(self, channel: str) -> Mapping[str, ClientInfo]:
+        self._check_presence(channel)
+        return await self._hub.presence_of(channel)
+
+    def presence_stats(self, channel: str) -> Deferred[tuple[int, int]]:
+        """Return how many connections and how many users are subscribed."""
+        return Deferred.fromCoroutine(self._presence_stats(channel))
+
+    async def _presence_stats(self, channel: str) -> tuple[int, int]:
+        self._check_presence(channel)
+        return await self._hub.presence_stats_of(channel)
+
+    def history(
+        self, channel: str, limit: int, since: StreamPosition | None, reverse: bool
+    ) -> Deferred[HistoryPage]:
+        """Read a channel's history (protocol, section 3: ``limit`` and ``since``)."""
+        return Deferred.fromCoroutine(self._history(channel, limit, since, reverse))
+
+    async def _history(
+        self, channel: str, limit: int, since: StreamPosition | None, reverse: bool
+    ) -> HistoryPage:
+        options = self._hub.namespace_for_client(channel).options
+        if options.history is None:
+            raise reply_error(ErrorCode.NOT_AVAILABLE)
+        self._check(options.allow_history, channel)
+        return await self._hub.history_of(channel, limit, since, reverse)
+
+    def rpc(self, method: str, data: bytes) -> Deferred[bytes]:
+        """Call one of the application's procedures and return its answer as JSON."""
+        return Deferred.fromCoroutine(self._hub.call(self, method, data))
+
+    def message(self, data: bytes) -> Deferred[None]:
+        """Take a message that wants no answer."""
+        return Deferred.fromCoroutine(self._message(data))
+
+    async def _message(self, data: bytes) -> None:
+        handler = self._hub.app.message_handler
+        if handler is None:
+            raise disconnect(DisconnectCode.NOT_AVAILABLE)
+        await self._hub.handlers.call("on_message", handler, self, data)
+
+    def _check_presence(self, channel: str) -> None:
+        options = self._hub.namespace_for_client(channel).options
+        if not options.presence:
+            raise reply_error(ErrorCode.NOT_AVAILABLE)
+        self._check(options.allow_presence, channel)
+
+    def _check(self, grant: frozenset[Grant], channel: str) -> None:
+        if not is_granted(grant, self.user, self.is_subscribed(channel)):
+            raise reply_error(ErrorCode.PERMISSION_DENIED)
+
+
+def _credentials(answer: Any) -> Credentials:
+    if answer is None:
+        return Credentials()
+    if not isinstance(answer, Credentials):
+        raise TypeError(f"on_connect returns Credentials or None, not {type(answer).__name__}")
+    return answer

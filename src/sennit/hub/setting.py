@@ -1,0 +1,34 @@
+"""The hub's bounds. Each says what happens when it is reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["HubSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubSettings:
+    """Bounds on what clients can make the hub hold.
+
+    Attributes:
+        queue_limit: bytes that may wait for one connection that does not read; over it the slow
+            policy of the channel decides, and for everything else the client is disconnected
+            with 3008.
+        channel_limit: subscriptions of one connection; one more gets error 106.
+        channel_length: bytes in a channel's name; a longer one gets error 107.
+        recovery_limit: publications brought back in one recovery; a wider gap is not recovered.
+        history_limit: publications in one answer to a history request; fewer are given.
+        subscribe_buffer: publications that may arrive while one subscription is being made;
+            over it the client is disconnected with 3010 and comes back.
+        waiting_limit: rpc calls that may wait for one method's ``concurrency``; one more gets
+            the temporary error 111.
+    """
+
+    queue_limit: int = 1024 * 1024
+    channel_limit: int = 128
+    channel_length: int = 255
+    recovery_limit: int = 300
+    history_limit: int = 300
+    subscribe_buffer: int = 4096
+    waiting_limit: int = 1024
