@@ -153,7 +153,7 @@ class LateBroker:
 
     def __init__(self, clock: Clock, seed: int = 0) -> None:
         self._clock = clock
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - replayable on purpose
         self._memory = MemoryBroker(clock, new_epoch=lambda: f"e{self._random.randrange(10**6)}")
         self._queues: dict[str, deque[Callable[[], None]]] = {}
         self._subscribed: set[str] = set()
@@ -225,7 +225,10 @@ class LateBroker:
     def _deliver(self, channel: str, call: Callable[[], None]) -> None:
         queue = self._queues.setdefault(channel, deque())
         queue.append(call)
-        self._clock.callLater(self._delay(), lambda: queue.popleft()())
+        self._clock.callLater(self._delay(), self._deliver_next, queue)
+
+    def _deliver_next(self, queue: deque[Callable[[], None]]) -> None:
+        queue.popleft()()
 
     def _late(
         self, act: Callable[[], Deferred[T]], name: str = "stop", channel: str = ""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from tests.double import FakeCodec, FakeFraming, FakeTransport, outcome
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import implementer
 
 from sennit.brokers.memory import MemoryBroker, MemoryPresence
 from sennit.hub.app import App
@@ -117,14 +118,23 @@ class House:
         return [event["log_failure"].type.__name__ for event in logged if "log_failure" in event]
 
 
+@implementer(ILogObserver)
+class Observer:
+    """Keeps what is logged."""
+
+    def __init__(self, events: list[LogEvent]) -> None:
+        self._events = events
+
+    def __call__(self, event: LogEvent) -> None:
+        self._events.append(event)
+
+
 @pytest.fixture
 def house() -> Iterator[House]:
     """A house whose log is watched: a failure that no test has asked for fails it."""
     house = House()
-    globalLogPublisher.addObserver(house.logged.append)
+    observer = Observer(house.logged)
+    globalLogPublisher.addObserver(observer)
     yield house
-    globalLogPublisher.removeObserver(house.logged.append)
+    globalLogPublisher.removeObserver(observer)
     assert house.failures() == []
-
-
-Make = Callable[[str], Person]
