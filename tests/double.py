@@ -24,10 +24,18 @@ T = TypeVar("T")
 
 
 def outcome(deferred: Deferred[T]) -> T:
-    """Return what a Deferred has fired with, or raise its failure; it must have fired."""
+    """Return what a Deferred has fired with, or raise its failure; it must have fired.
+
+    A result stays in the Deferred; a failure is taken out of it.
+    """
     results: list[T] = []
     failures: list[BaseException] = []
-    deferred.addCallbacks(results.append, lambda failure: failures.append(failure.value))
+
+    def fired(result: T) -> T:
+        results.append(result)
+        return result
+
+    deferred.addCallbacks(fired, lambda failure: failures.append(failure.value))
     if failures:
         raise failures[0]
     assert results, "the Deferred has not fired"

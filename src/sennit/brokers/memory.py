@@ -71,6 +71,10 @@ class MemoryBroker:
         self._results: OrderedDict[tuple[str, str], tuple[float, StreamPosition]] = OrderedDict()
         self._until_sweep = _SWEEP_EVERY
 
+    def __len__(self) -> int:
+        """Return how many streams and remembered keys it holds."""
+        return len(self._streams) + len(self._results)
+
     def start(self, sink: PublicationSink) -> Deferred[None]:
         """Make ready."""
         self._sink = sink
