@@ -1,4 +1,4 @@
-import { Centrifuge, errorCodes, type SubscribedContext, type Subscription } from "centrifuge";
+import { Centrifuge, disconnectedCodes, errorCodes, type SubscribedContext, type Subscription } from "centrifuge";
 
 import type { Identity } from "./identity";
 import type { Kept, Link, LinkEvents, RoomCount } from "./link";
@@ -48,7 +48,10 @@ export class Connection implements Link {
       this.#seen = true;
       this.#events.state("connected", 0, "");
     });
-    this.#client.on("disconnected", ({ code, reason }) => this.#events.state("ended", code, reason));
+    this.#client.on("disconnected", ({ code, reason }) => {
+      // Disconnecting by ourselves is always the first half of connecting anew.
+      if (code !== disconnectedCodes.disconnectCalled) this.#events.state("ended", code, reason);
+    });
     this.#client.on("error", ({ error }) => {
       // An attempt failed; the SDK goes on trying.
       if (this.#client.state === "connecting") this.#events.state("offline", error.code, error.message);
@@ -117,9 +120,15 @@ export class Connection implements Link {
     if (this.#client.state !== "connected") return { kind: "offline" };
     if (this.#client.getSubscription(`room:${room}`)?.state !== "subscribed") return { kind: "offline" };
     try {
-      await this.#client.rpc("chat.send", { id, room, text });
-      return { kind: "sent" };
+      const { data } = await this.#client.rpc("chat.send", { id, room, text });
+      const { at, offset } = (data ?? {}) as { at?: unknown; offset?: unknown };
+      return {
+        kind: "sent",
+        at: typeof at === "number" ? at : undefined,
+        offset: typeof offset === "number" ? offset : undefined,
+      };
     } catch (error) {
+      if (isTimeout(error)) void this.#probe();
       return outcomeOf(error);
     }
   }
@@ -144,6 +153,20 @@ export class Connection implements Link {
     });
   }
 
+  /**
+   * Find out whether the link is dead, and begin anew if so.
+   *
+   * A network that vanishes without a word leaves a connection that looks alive until the server's
+   * next ping is overdue, half a minute later.
+   */
+  async #probe(): Promise<void> {
+    try {
+      await this.#client.rpc("chat.rooms", {});
+    } catch (error) {
+      if (isTimeout(error) && this.#client.state === "connected") this.retry();
+    }
+  }
+
   #subscription(room: string): Subscription {
     const subscription = this.#client.getSubscription(`room:${room}`);
     if (subscription === null) throw new Error(`The room ${room} was left`);
@@ -157,14 +180,19 @@ export class Connection implements Link {
   }
 }
 
+function isTimeout(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === errorCodes.timeout;
+}
+
 /** What a failed call means for the draft it was to send. */
 export function outcomeOf(error: unknown): Outcome {
   const { code, message, temporary } = (error ?? {}) as { code?: unknown; message?: unknown; temporary?: unknown };
   const reason = typeof message === "string" && message !== "" ? message : "something went wrong";
   if (typeof code !== "number") return { kind: "unanswered", reason };
   if (OFFLINE.includes(code)) return { kind: "offline" };
-  if (code === errorCodes.timeout) return { kind: "unanswered", reason: "no answer in time" };
-  // 100 internal error and 111 too many requests pass; everything else is about the message.
-  if (code < 100 || code === 100 || code === 111 || temporary === true) return { kind: "unanswered", reason };
+  if (isTimeout(error)) return { kind: "unanswered", reason: "no answer in time" };
+  // Below 100 it is the SDK's own; 100 internal error and 111 too many requests pass; everything
+  // else is about the message.
+  if (code <= 100 || code === 111 || temporary === true) return { kind: "unanswered", reason };
   return { kind: "refused", reason };
 }

@@ -20,7 +20,12 @@ export interface Draft {
 
 /** How the sending of a draft ended. */
 export type Outcome =
-  | { readonly kind: "sent" }
+  | {
+      readonly kind: "sent";
+      /** When the server took it and where it put it, as far as it said. */
+      readonly at: number | undefined;
+      readonly offset: number | undefined;
+    }
   /** The server will not have it. */
   | { readonly kind: "refused"; readonly reason: string }
   /** No answer; it may or may not have arrived. */

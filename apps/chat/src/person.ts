@@ -19,11 +19,34 @@ export function readPerson(info: ClientInfo): Person {
   return { user: info.user === "" ? info.client : info.user, name: name ?? "Somebody" };
 }
 
-/** A small number that stays with a person: which of the strands' colours is theirs. */
-export function strandOf(user: string, strands: number): number {
+/** A number of somebody's own, out of their id. */
+function hashOf(user: string): number {
   let hash = 2166136261;
   for (let i = 0; i < user.length; i += 1) hash = Math.imul(hash ^ user.charCodeAt(i), 16777619);
-  return (hash >>> 0) % strands;
+  return hash >>> 0;
+}
+
+/**
+ * Which strand's colour is whose.
+ *
+ * Everybody has a colour that follows from their id; somebody who would look like another one
+ * gets the next that is free, as long as one is.
+ */
+export class Strands {
+  readonly #given = new Map<string, number>();
+
+  constructor(readonly count: number) {}
+
+  of(user: string): number {
+    let strand = this.#given.get(user);
+    if (strand === undefined) {
+      strand = hashOf(user) % this.count;
+      const taken = new Set(this.#given.values());
+      for (let tries = 0; taken.has(strand) && tries < this.count; tries += 1) strand = (strand + 1) % this.count;
+      this.#given.set(user, strand);
+    }
+    return strand;
+  }
 }
 
 /** One or two letters that stand for a name. */

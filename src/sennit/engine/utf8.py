@@ -1,0 +1,39 @@
+"""UTF-8 checked as it arrives (RFC 6455, 8.1; RFC 3629): wrong bytes are noticed at once."""
+
+from __future__ import annotations
+
+import codecs
+
+__all__ = ["Utf8Checker", "is_utf8"]
+
+_Decoder = codecs.getincrementaldecoder("utf-8")
+
+
+class Utf8Checker:
+    """Checks one message's text, piece by piece.
+
+    Fails on the first byte that no continuation can make right, not only at the end of the
+    message.
+    """
+
+    __slots__ = ("_decoder",)
+
+    def __init__(self) -> None:
+        self._decoder = _Decoder()
+
+    def check(self, data: bytes, *, final: bool) -> bool:
+        """Return whether the text is still, or with ``final`` is, UTF-8."""
+        try:
+            self._decoder.decode(data, final)
+        except UnicodeDecodeError:
+            return False
+        return True
+
+
+def is_utf8(data: bytes) -> bool:
+    """Return whether all of a text is UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

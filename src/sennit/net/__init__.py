@@ -1,0 +1,1 @@
+"""The network: Twisted transports, the front door, and the WebSocket toolkit."""

@@ -1,0 +1,302 @@
+"""The front door: WebSocket and HTTP share one port.
+
+It reads the head of a connection's first request itself. An upgrade goes straight to the engine;
+everything else goes to a ``twisted.web`` site, with the bytes already read.
+"""
+
+# ruff: noqa: N802 - Twisted calls these methods
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IProtocol,
+    IProtocolFactory,
+    IReactorTime,
+    ISSLTransport,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.server import Site
+from zope.interface import implementer
+
+from sennit.engine.handshake import is_upgrade, parse_request, refuse_response
+from sennit.engine.head import HeadReader
+from sennit.errors import HandshakeError
+from sennit.interfaces import Mount
+from sennit.net.http import BoundedChannel
+from sennit.net.opening import open_stream
+from sennit.net.outlet import abort
+from sennit.net.roster import Roster
+from sennit.net.setting import WebSocketSettings
+from sennit.net.stream_transport import StreamTransport
+
+__all__ = ["ANY_PATH", "FrontDoor"]
+
+ANY_PATH = "*"
+"""The key of a mount that takes every path."""
+
+
+class FrontDoor(Factory[Any]):
+    """Builds the protocols of one listening port, and keeps track of them.
+
+    A request for a mount's path that is no upgrade gets 426, an upgrade elsewhere 404; a head
+    that takes too long 408, one that is too long 431, be it the first of a connection or a later
+    one. Over a kept-alive connection an upgrade may also come later, as proxies send it.
+
+    Args:
+        reactor: the time.
+        mounts: WebSocket mounts by their exact decoded path; ``"*"`` takes every other path.
+        site: answers every other request; without it they get 404. A ``twisted.web`` ``Site``
+            is served over HTTP/1.1 with all its requests' heads bounded; of any other factory
+            only the first is.
+        settings: bounds and times.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        mounts: Mapping[str, Mount],
+        site: IProtocolFactory | None = None,
+        settings: WebSocketSettings | None = None,
+    ) -> None:
+        self.clock = reactor
+        self.mounts = dict(mounts)
+        self.site = site
+        self.settings = settings or WebSocketSettings()
+        self._streams: Roster[StreamTransport] = Roster()
+        self._keepers: Roster[_Doorkeeper] = Roster()
+
+    @property
+    def connections(self) -> Collection[StreamTransport]:
+        """The open WebSocket connections, each with its ``handler``."""
+        return self._streams
+
+    def startFactory(self) -> None:
+        """A port begins to listen."""
+        if self.site is not None:
+            self.site.doStart()
+
+    def stopFactory(self) -> None:
+        """No port listens any more."""
+        if self.site is not None:
+            self.site.doStop()
+
+    def buildProtocol(self, addr: IAddress | None) -> IProtocol:
+        """Return the protocol of a new connection."""
+        return _Doorkeeper(self, addr)
+
+    def mount_for(self, path: str) -> Mount | None:
+        """Return what is mounted at a decoded path."""
+        mounts = self.mounts
+        return mounts[path] if path in mounts else mounts.get(ANY_PATH)
+
+    def close_all(self, code: int, reason: str) -> Deferred[None]:
+        """Close every connection: WebSockets with this code and reason, HTTP when it is answered.
+
+        Returns:
+            Fires when all are gone: each has ``close_timeout``, then it is cut off. What comes
+            in meanwhile is not waited for; stop listening first.
+        """
+        return self._keepers.close_all(code, reason)
+
+
+@implementer(IHalfCloseableProtocol)
+class _Doorkeeper(Protocol):
+    """One connection: reads its first head, and hands it to whom it is for.
+
+    Args:
+        door: whose it is.
+        address: the peer's.
+    """
+
+    def __init__(self, door: FrontDoor, address: IAddress | None) -> None:
+        self._door = door
+        self._address = address
+        self._reader: HeadReader | None = HeadReader(door.settings.max_head)
+        self._inner: IProtocol | None = None
+        self._timer: IDelayedCall | None = None
+        self._blank = True
+
+    # -- Twisted's side --------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Start the time of the head."""
+        door = self._door
+        door._keepers.add(self)  # noqa: SLF001 - its own door
+        self._timer = door.clock.callLater(door.settings.head_timeout, self._too_slow)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Read the first head. Whoever gets the connection replaces this method by its own."""
+        if self._blank:
+            data = data.lstrip(b"\r\n")  # RFC 9112, 2.2
+            self._blank = not data
+        reader = self._reader
+        if reader is None or self._blank:
+            return
+        try:
+            complete = reader.receive(data)
+            if complete is None:
+                return
+            self._stop_timer()
+            self._reader = None
+            head, rest = complete
+            stream = self._route(head, fresh=True)
+            if stream is None:
+                self._open_site(head + rest)
+            else:
+                self._open_websocket(stream, rest)
+        except HandshakeError as error:
+            self._refuse(error)
+
+    def readConnectionLost(self) -> None:
+        """The peer sends no more."""
+        inner = self._inner
+        if isinstance(inner, StreamTransport):
+            inner.readConnectionLost()
+        elif isinstance(inner, BoundedChannel):
+            inner.loseConnection()
+        else:
+            self._transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our half is closed; the peer's end follows, or the deadline does."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._stop_timer()
+        self._door._keepers.discard(self)  # noqa: SLF001 - its own door
+        if self._inner is not None:
+            self._inner.connectionLost(reason)
+
+    # -- for whom it is --------------------------------------------------------------------------
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport
+
+    def _route(self, head: bytes, *, fresh: bool) -> StreamTransport | None:
+        """Return the WebSocket connection that a head asks for; ``None`` if it is for the site.
+
+        Raises:
+            HandshakeError: it is refused.
+        """
+        door = self._door
+        request = parse_request(head)
+        mount = door.mount_for(unquote(request.path))
+        if mount is None:
+            if is_upgrade(request):
+                raise HandshakeError(404, "there is no WebSocket at this address")
+            return None
+        transport = self._transport
+        return open_stream(
+            door.clock,
+            mount,
+            request,
+            door.settings,
+            address=transport.getPeer(),
+            secure=ISSLTransport.providedBy(transport),
+            fresh=fresh,
+            on_end=door._streams.discard,  # noqa: SLF001 - its own door
+        )
+
+    def _open_websocket(self, stream: StreamTransport, rest: bytes) -> None:
+        transport = self._transport
+        if hasattr(transport, "setTcpNoDelay"):
+            transport.setTcpNoDelay(True)
+        self._door._streams.add(stream)  # noqa: SLF001 - its own door
+        self._hand_over(stream, rest)
+
+    def _open_site(self, data: bytes) -> None:
+        door = self._door
+        site = door.site
+        inner: IProtocol | None = None
+        if isinstance(site, Site):
+            inner = BoundedChannel(door.clock, site, door.settings, self._judge, self._refuse)
+        elif site is not None:
+            inner = site.buildProtocol(self._address)  # type: ignore[arg-type]  # None is Twisted's too
+        if inner is None:
+            raise HandshakeError(404, "there is nothing at this address")
+        self._hand_over(inner, data)
+
+    def _hand_over(self, inner: IProtocol, data: bytes) -> None:
+        self._inner = inner
+        self.dataReceived = inner.dataReceived  # type: ignore[method-assign]  # no detour per read
+        inner.makeConnection(self._transport)
+        if data:
+            inner.dataReceived(data)
+
+    def _judge(self, head: bytes) -> bool:
+        """Look at a complete head that came over HTTP, the first one once more."""
+        channel: Any = self._inner
+        try:
+            stream = self._route(head, fresh=False)
+        except HandshakeError as error:
+            channel.clearLineBuffer()
+            self._refuse(error)
+            return False
+        if stream is None:
+            return True
+        rest = channel.clearLineBuffer()
+        channel.setTimeout(None)
+        self._transport.unregisterProducer()
+        self._open_websocket(stream, rest)
+        return False
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """End the connection, whatever it is by now."""
+        inner = self._inner
+        if isinstance(inner, StreamTransport):
+            inner.disconnect(code, reason)
+            return
+        self._stop_timer()
+        self._set_deadline()
+        if isinstance(inner, BoundedChannel) and not inner.idle:
+            inner.persistent = False  # The answer under way is the last one.
+        elif isinstance(inner, BoundedChannel):
+            inner.loseConnection()
+        else:
+            self._transport.loseConnection()
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        self._refuse(HandshakeError(408, "the request's head took too long"))
+
+    def _refuse(self, error: HandshakeError) -> None:
+        transport = self._transport
+        self._stop_timer()
+        self._reader = None
+        self.dataReceived = lambda data: None  # type: ignore[method-assign]  # noqa: ARG005
+        if isinstance(self._inner, BoundedChannel):
+            self._inner.setTimeout(None)
+            transport.unregisterProducer()
+        transport.write(refuse_response(error))
+        if ISSLTransport.providedBy(transport) or not hasattr(transport, "loseWriteConnection"):
+            transport.loseConnection()
+        else:
+            # Closing with bytes unread would reset, and could destroy the answer on its way.
+            transport.loseWriteConnection()
+        self._set_deadline()
+
+    def _set_deadline(self) -> None:
+        door = self._door
+        self._timer = door.clock.callLater(door.settings.close_timeout, self._cut_off)
+
+    def _cut_off(self) -> None:
+        self._timer = None
+        abort(self._transport)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

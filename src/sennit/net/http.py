@@ -1,0 +1,123 @@
+"""HTTP beside WebSockets: a ``twisted.web`` connection with each request's head bounded."""
+
+# ruff: noqa: N802 - Twisted calls these methods
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Site
+
+from sennit.errors import HandshakeError
+from sennit.net.setting import WebSocketSettings
+
+__all__ = ["BoundedChannel"]
+
+
+class BoundedChannel(HTTPChannel):
+    """An HTTP connection that bounds every request's head, in bytes and in time in all.
+
+    Twisted's own timer starts anew with every byte, so that a slow head could take for ever. A
+    head is kept until it is complete, then judged, and only then given to ``twisted.web``.
+
+    Args:
+        clock: the time.
+        site: answers the requests.
+        settings: ``max_head`` and ``head_timeout`` are used.
+        judge: called with each complete head; ``False`` if the connection has been taken away
+            (what came after the head is in :meth:`clearLineBuffer`), or the request refused.
+        refuse: called with 408 or 431; answers, and takes the connection away.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        site: Site,
+        settings: WebSocketSettings,
+        judge: Callable[[bytes], bool],
+        refuse: Callable[[HandshakeError], None],
+    ) -> None:
+        HTTPChannel.__init__(self)
+        self.factory = site
+        self.site = site
+        self.requestFactory = site.requestFactory
+        self.timeOut: Any = site.timeOut
+        self.callLater: Any = clock.callLater
+        self.MAX_LENGTH = self.totalHeadersSize = self._max_head = settings.max_head
+        self._clock = clock
+        self._head_timeout = settings.head_timeout
+        self._judge = judge
+        self._refuse = refuse
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._in_head = True
+        self._timer: IDelayedCall | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being answered."""
+        return not self.requests
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes; the first of a head start its time."""
+        HTTPChannel.dataReceived(self, data)
+        partial = self._lines or self._buffer.strip(b"\r\n")
+        if self._in_head and self._timer is None and partial:
+            self._timer = self._clock.callLater(self._head_timeout, self._too_slow)
+
+    def lineReceived(self, line: bytes) -> None:
+        """Keep the lines of a head until its end."""
+        if not self.persistent:
+            HTTPChannel.lineReceived(self, line)  # drops what comes after the last request
+            return
+        self._size += len(line) + 2
+        if self._size > self._max_head:
+            self.lineLengthExceeded(line)
+        elif line:
+            self._lines.append(line)
+        elif self._lines:
+            self._head_complete()
+
+    def lineLengthExceeded(self, _line: bytes) -> None:
+        """Refuse a head that is too long."""
+        self._give_up(431, f"the request's head has over {self._max_head} bytes")
+
+    def requestDone(self, request: Any) -> None:
+        """A request is answered: the next head may come, or may be here."""
+        self._in_head = True
+        HTTPChannel.requestDone(self, request)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self._stop_timer()
+        HTTPChannel.connectionLost(self, reason)
+
+    def _head_complete(self) -> None:
+        lines, self._lines, self._size = self._lines, [], 0
+        self._in_head = False
+        self._stop_timer()
+        if self._judge(b"\r\n".join([*lines, b"", b""])):
+            for line in [*lines, b""]:
+                if getattr(self.transport, "disconnecting", False):
+                    return  # It is refused by twisted.web itself.
+                HTTPChannel.lineReceived(self, line)
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        self._give_up(408, "the request's head took too long")
+
+    def _give_up(self, status: int, reason: str) -> None:
+        self._in_head = False
+        self._stop_timer()
+        LineReceiver.clearLineBuffer(self)
+        self._refuse(HandshakeError(status, reason))
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

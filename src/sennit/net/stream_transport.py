@@ -1,0 +1,364 @@
+"""WebSocket over any Twisted transport: TCP, TLS, Unix sockets, pipes in memory."""
+
+# ruff: noqa: N802 - Twisted calls these methods
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
+from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure as TwistedFailure
+from zope.interface import implementer
+
+from sennit.engine.close import ABNORMAL, INTERNAL_ERROR
+from sennit.engine.connection import CLIENT, Connection
+from sennit.engine.event import Close, Event, Failure, Message, Ping, Pong
+from sennit.interfaces import Framing, MessageHandler
+from sennit.model.request import Closed
+from sennit.net.framing import StreamGroup, WebSocketFraming
+from sennit.net.keepalive import Keepalive
+from sennit.net.outlet import Outlet
+from sennit.net.setting import WebSocketSettings
+
+__all__ = ["StreamGroup", "StreamTransport", "WebSocketFraming"]
+
+_TEXT = WebSocketFraming(binary=False)
+_BINARY = WebSocketFraming(binary=True)
+_REASON_LIMIT = 123
+_TOO_SLOW = "the peer did not finish the closing in time"
+
+
+@implementer(IHalfCloseableProtocol)
+class StreamTransport(Protocol):
+    """One WebSocket connection, after its handshake, over a Twisted transport.
+
+    It is a Twisted protocol below, and a :class:`sennit.interfaces.Transport` above. Whoever made
+    the handshake calls ``makeConnection`` with the transport and then ``dataReceived`` with what
+    came after the head.
+
+    Args:
+        clock: the time.
+        connection: the engine's connection, of either role.
+        handler: what receives the messages.
+        settings: bounds and times.
+        binary: whether frames made by :attr:`framing` are binary messages.
+        greeting: written first: the response to the handshake.
+        fresh: whether nothing was ever written to the transport before.
+        on_end: called with this transport when the connection is gone, before the handler.
+
+    Attributes:
+        connection: the engine's connection.
+        handler: what receives the messages.
+        framing: how a server's payloads are framed. A client's frames are each masked anew, so
+            that there is no framing to share: they are made by :attr:`connection`.
+        on_pong: called with the payload of each pong, if set.
+    """
+
+    log = Logger(namespace="sennit.net")
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        connection: Connection,
+        handler: MessageHandler,
+        settings: WebSocketSettings,
+        *,
+        binary: bool = False,
+        greeting: bytes = b"",
+        fresh: bool = False,
+        on_end: Callable[[StreamTransport], None] | None = None,
+    ) -> None:
+        self.connection = connection
+        self.handler = handler
+        self.framing: Framing = _BINARY if binary else _TEXT
+        self.on_pong: Callable[[bytes], None] | None = None
+        self._clock = clock
+        self._settings = settings
+        self._greeting = greeting
+        self._fresh = fresh
+        self._on_end = on_end
+        self._outlet: Outlet
+        self._events: deque[Event] = deque()
+        """Read but not delivered: reading is paused. At most what one read brought."""
+        self._reading = True
+        self._delivering = False
+        self._refused = False
+        self._closing = False
+        self._lost = False
+        self._owed_pong = b""
+        self._deadline: IDelayedCall | None = None
+        self._seen = ""
+        """What was seen of an end without a close frame, for a person."""
+        self._keepalive: Keepalive | None = None
+
+    # -- Twisted's side --------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Write the greeting and begin."""
+        settings = self._settings
+        transport: Any = self.transport
+        self._outlet = Outlet(transport, settings.write_high, self._drained, fresh=self._fresh)
+        if settings.ping_interval is not None:
+            self._keepalive = Keepalive(
+                self._clock,
+                settings.ping_interval,
+                settings.ping_timeout,
+                self._ping,
+                self._give_up,
+                lambda: self._outlet.progress,
+            )
+        self._outlet.cork()
+        try:
+            if self._greeting:
+                self._outlet.write(self._greeting)
+                self._greeting = b""
+            self._guard(self.handler.connection_made, self)
+        finally:
+            self._outlet.uncork()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes from the peer."""
+        if self._keepalive is not None:
+            self._keepalive.heard()
+        self._events.extend(self.connection.receive(data))
+        self._deliver()
+
+    def readConnectionLost(self) -> None:
+        """The peer sends no more. Without its close frame, that is an end (RFC 6455, 7.1.5)."""
+        self._closing = True
+        self._set_deadline(_TOO_SLOW)
+        self._outlet.close()
+
+    def writeConnectionLost(self) -> None:
+        """Our half is closed; the peer's end follows, or the deadline does."""
+
+    def connectionLost(self, reason: TwistedFailure | None = None) -> None:
+        """Tell the handler how it ended."""
+        if self._lost:
+            return
+        self._lost = True
+        self._outlet.lost()
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if self._keepalive is not None:
+            self._keepalive.stop()
+        if self._on_end is not None:
+            self._on_end(self)
+        received = self.connection.close_received
+        code, text = received or (ABNORMAL, self._seen or _describe(reason))
+        sent_code, sent_reason = self.connection.close_sent or (None, "")
+        self._guard(self.handler.connection_lost, Closed(code, text, sent_code, sent_reason))
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def pause_reading(self) -> None:
+        """Deliver no messages until :meth:`resume_reading`, not even those read already."""
+        if self._reading and not self._closing and not self._lost:
+            self._reading = False
+            if self._keepalive is not None:
+                self._keepalive.suspend()
+            transport: Any = self.transport
+            transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        """Deliver messages again, those first that were read already."""
+        if self._reading or self._lost:
+            return
+        self._reading = True
+        if self._keepalive is not None:
+            self._keepalive.resume()
+        self._deliver()
+        if self._reading and not self._lost:
+            transport: Any = self.transport
+            transport.resumeProducing()
+
+    def take_unread(self) -> list[Message]:
+        """Return the messages that were read but not delivered, and forget them.
+
+        For a handler that has lost its connection while reading was paused, and still wants them.
+        """
+        unread = [event for event in self._events if isinstance(event, Message)]
+        self._events.clear()
+        return unread
+
+    def _deliver(self) -> None:
+        if self._delivering:
+            return
+        self._delivering = True
+        outlet = self._outlet
+        outlet.cork()
+        events = self._events
+        received = self.handler.message_received
+        try:
+            while events and self._reading:
+                event = events.popleft()
+                if type(event) is Message:
+                    if self._closing:
+                        continue
+                    try:
+                        received(event.data, event.text)
+                    except Exception:
+                        self._handler_failed()
+                else:
+                    self._handle(event)
+        finally:
+            self._delivering = False
+            outlet.uncork()
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, Ping):
+            self._answer_ping(event)
+        elif isinstance(event, Pong):
+            if self.on_pong is not None:
+                self._guard(self.on_pong, event.data)
+        elif isinstance(event, Close):
+            self._outlet.write(event.reply)
+            self._closed()
+        elif isinstance(event, Failure):
+            self._seen = f"protocol error: {event.error.reason}"
+            self._outlet.write(event.reply)
+            self._end(linger=True)
+
+    def _answer_ping(self, ping: Ping) -> None:
+        if self._closing:
+            return
+        if self._outlet.full:
+            # The peer asks faster than it reads: the newest answer stands for all (5.5.3).
+            self._owed_pong = ping.reply
+        else:
+            self._outlet.write(ping.reply)
+
+    def _guard(self, call: Callable[..., None], *args: object) -> None:
+        """Call a handler; what it raises ends this connection with 1011, and nothing else."""
+        try:
+            call(*args)
+        except Exception:
+            self._handler_failed()
+
+    def _handler_failed(self) -> None:
+        self.log.failure("a connection's handler failed")
+        self.disconnect(INTERNAL_ERROR, "internal error")
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    @property
+    def buffered(self) -> int:
+        """Bytes accepted of which it is not known that the operating system has them."""
+        return self._outlet.buffered
+
+    @property
+    def closing(self) -> bool:
+        """Whether it is closed or being closed: what is sent goes nowhere."""
+        return self._closing or self._lost
+
+    def send(self, frame: bytes) -> bool:
+        """Take one frame, unless what is queued has reached the bound."""
+        if self._closing or self._lost:
+            return True
+        outlet = self._outlet
+        if outlet.full:
+            self._refused = True
+            return False
+        outlet.write(frame)
+        return True
+
+    def ping(self, payload: bytes) -> None:
+        """Send a ping, whatever is queued; it goes nowhere once the connection is closing.
+
+        Raises:
+            LocalProtocolError: the payload has over 125 bytes.
+        """
+        if not self.closing and self.connection.close_sent is None:
+            self._outlet.write(self.connection.ping(payload))
+
+    def _drained(self) -> None:
+        if self._closing or self._lost:
+            return
+        if self._owed_pong:
+            pong, self._owed_pong = self._owed_pong, b""
+            self._outlet.write(pong)
+        if self._refused:
+            self._refused = False
+            self._guard(self.handler.writable)
+
+    def _ping(self) -> None:
+        # With a full queue the peer has more than a ping to answer to.
+        if not self._outlet.full:
+            self.ping(b"")
+
+    def _give_up(self) -> None:
+        self._cut_off("nothing was heard after a ping")
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """Send a close frame behind everything, and cut off a peer that does not answer it.
+
+        Messages that arrive before the peer's close frame go nowhere.
+
+        Args:
+            code: any that may be on the wire (RFC 6455, 7.4).
+            reason: what is over 123 bytes of UTF-8 is left out.
+
+        Raises:
+            LocalProtocolError: the code may not be on the wire.
+        """
+        if self._closing or self._lost:
+            return
+        if self.connection.close_sent is None:
+            text = reason.encode()[:_REASON_LIMIT].decode(errors="ignore")
+            self._outlet.write(self.connection.close(code, text))
+        self._closing = True
+        self._set_deadline(_TOO_SLOW)
+        self._stop_keepalive()
+        if not self._reading:
+            # The peer's close frame must be seen.
+            self.resume_reading()
+
+    def _closed(self) -> None:
+        """Both close frames are out; the server lets the socket go first (RFC 6455, 7.1.1)."""
+        if self.connection.role == CLIENT:
+            self._closing = True
+            self._set_deadline(_TOO_SLOW)
+            self._stop_keepalive()
+        else:
+            self._end(linger=False)
+
+    def _end(self, linger: bool) -> None:
+        self._closing = True
+        self._set_deadline(_TOO_SLOW)
+        self._stop_keepalive()
+        self._outlet.finish(linger)
+
+    def _set_deadline(self, seen: str) -> None:
+        if self._deadline is None and not self._lost:
+            self._deadline = self._clock.callLater(
+                self._settings.close_timeout, self._too_late, seen
+            )
+
+    def _too_late(self, seen: str) -> None:
+        self._deadline = None
+        self._cut_off(seen)
+
+    def _cut_off(self, seen: str) -> None:
+        self._closing = True
+        self._seen = self._seen or seen
+        self._stop_keepalive()
+        self._outlet.abort()
+
+    def _stop_keepalive(self) -> None:
+        if self._keepalive is not None:
+            self._keepalive.stop()
+
+
+def _describe(reason: TwistedFailure | None) -> str:
+    if reason is None or reason.check(ConnectionDone):
+        return "the connection ended without a close frame"
+    if reason.check(ConnectionLost):
+        return "the connection was reset"
+    return f"the connection was lost: {reason.getErrorMessage()}"

@@ -1,0 +1,134 @@
+"""Tests on real sockets: they share one reactor, have a deadline each, and end what they start.
+
+Fixtures:
+    loop: the :class:`tests.live.loop.Loop` of the session.
+    run: ``run(deferred_or_coroutine, timeout=10)`` runs the reactor until it is done.
+    reactor: the reactor itself.
+    free_port, new_port: a TCP port of 127.0.0.1 that nobody uses; a function that returns more.
+    start_process: ``start_process(arguments, line=…, port=…)`` starts a program and waits for it.
+
+A test that needs more than a minute says ``@pytest.mark.deadline(seconds)``.
+"""
+
+# ruff: noqa: PLC0415 - imports choose a reactor
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from tests.live.loop import Loop
+from tests.live.process import Process, wait_for_port
+
+DEADLINE = 60.0
+"""Seconds for a test, with its fixtures."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "deadline(seconds): how long a live test may take")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let no test go on for ever, not even one that blocks the reactor."""
+    marker = item.get_closest_marker("deadline")
+    seconds = marker.args[0] if marker else DEADLINE
+
+    def too_late(_number: int, _frame: object) -> NoReturn:
+        raise TimeoutError(f"the test's deadline of {seconds} seconds is over")
+
+    before = signal.signal(signal.SIGALRM, too_late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(scope="session")
+def loop() -> Iterator[Loop]:
+    """The epoll reactor, running whenever a test waits; where there is none, the default one."""
+    try:
+        from twisted.internet import epollreactor
+    except ImportError:  # pragma: no cover - Linux has it
+        pass
+    else:
+        import sys
+
+        if "twisted.internet.reactor" not in sys.modules:
+            epollreactor.install()
+    made = Loop()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def run(loop: Loop) -> Callable[..., Any]:
+    """Return ``run(deferred_or_coroutine, timeout=10)``."""
+    return loop.run
+
+
+@pytest.fixture
+def reactor(loop: Loop) -> Any:
+    """Return the reactor."""
+    return loop.reactor
+
+
+@pytest.fixture(scope="session")
+def new_port() -> Callable[[], int]:
+    """Return a function that finds a free port, never the same one twice."""
+    given: set[int] = set()
+
+    def find() -> int:
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port: int = probe.getsockname()[1]
+            if port not in given:
+                given.add(port)
+                return port
+
+    return find
+
+
+@pytest.fixture
+def free_port(new_port: Callable[[], int]) -> int:
+    """Return a port of 127.0.0.1 that is free."""
+    return new_port()
+
+
+@pytest.fixture
+def start_process() -> Iterator[Callable[..., Process]]:
+    """Return ``start_process(arguments, *, line=None, port=None, timeout=15, environment=None)``.
+
+    It returns once the process has written a line with the text ``line``, and listens on ``port``.
+    Every process is ended with the test, by its id.
+    """
+    started: list[Process] = []
+
+    def start(
+        arguments: Sequence[str | Path],
+        *,
+        line: str | None = None,
+        port: int | None = None,
+        timeout: float = 15.0,
+        environment: Mapping[str, str] | None = None,
+    ) -> Process:
+        process = Process(arguments, environment)
+        started.append(process)
+        try:
+            if line is not None:
+                process.wait_for_line(line, timeout)
+            if port is not None:
+                wait_for_port(port, timeout)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; its output:\n{process.output}") from error
+        return process
+
+    yield start
+    for process in started:
+        process.stop()

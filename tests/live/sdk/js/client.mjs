@@ -1,0 +1,303 @@
+// Runs one scenario with the npm SDK, as published: node client.mjs SCENARIO URL
+//
+// It asks the test for what it cannot do itself by a line "? cut" or "? mend", and goes on when
+// the test has answered with a line. The exit status says how it went.
+
+import assert from "node:assert/strict";
+import { createInterface } from "node:readline";
+
+import { Centrifuge } from "centrifuge";
+import WebSocket from "ws";
+
+const [scenario, url] = process.argv.slice(2);
+const channel = (namespace) => `${namespace}:js-${scenario}-${Date.now()}`;
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const clients = [];
+
+async function ask(what) {
+  process.stdout.write(`? ${what}\n`);
+  await lines.next();
+}
+
+function make(user, data = {}) {
+  const client = new Centrifuge(url, {
+    websocket: WebSocket,
+    data: { user, ...data },
+    minReconnectDelay: 50,
+    maxReconnectDelay: 300,
+  });
+  clients.push(client);
+  return client;
+}
+
+/** The next event of a kind that fits. */
+function event(emitter, name, fits = () => true) {
+  return new Promise((resolve) => {
+    const listener = (context) => {
+      if (!fits(context)) return;
+      emitter.off(name, listener);
+      resolve(context);
+    };
+    emitter.on(name, listener);
+  });
+}
+
+async function connected(user, data) {
+  const client = make(user, data);
+  const context = event(client, "connected");
+  client.connect();
+  return [client, await context];
+}
+
+async function subscribed(client, name, options) {
+  const subscription = client.newSubscription(name, options);
+  const context = event(subscription, "subscribed");
+  subscription.subscribe();
+  return [subscription, await context];
+}
+
+/** Keeps the events of a kind. */
+function keep(emitter, name, value = (context) => context) {
+  const kept = [];
+  emitter.on(name, (context) => kept.push(value(context)));
+  return kept;
+}
+
+async function eventually(check) {
+  for (let left = 200; ; left -= 1) {
+    if (check()) return;
+    assert.ok(left > 0, `never came true: ${check}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+const rejects = (promise, code) => assert.rejects(promise, (error) => error.code === code || assert.fail(JSON.stringify(error)));
+
+const scenarios = {
+  async connect() {
+    const [client, context] = await connected("ann");
+    assert.match(context.client, /^[0-9a-f-]{36}$/);
+    assert.deepEqual(context.data, { welcome: "ann" });
+    assert.equal(client.state, "connected");
+  },
+
+  async refused() {
+    // A disconnect that says not to come back; an error that says the same; one that is temporary.
+    for (const [refuse, code] of [[4500, 4500], [403, 403]]) {
+      const client = make("ann", { refuse });
+      const over = event(client, "disconnected");
+      client.connect();
+      assert.equal((await over).code, code);
+      assert.equal((await over).reason, "refused as asked");
+    }
+    const client = make("ann", { refuse: 4000 });
+    const again = event(client, "connecting", ({ code }) => code === 4000);
+    client.connect();
+    assert.equal((await again).reason, "refused as asked");
+  },
+
+  async optimistic() {
+    // The subscribe travels in the connect's frame, before the connection is known to be good.
+    const client = make("ann");
+    const subscription = client.newSubscription(channel("room"));
+    const done = event(subscription, "subscribed");
+    subscription.subscribe();
+    client.connect();
+    assert.equal((await done).recoverable, true);
+  },
+
+  async publish() {
+    const name = channel("room");
+    const [ann] = await connected("ann");
+    const [ben] = await connected("ben");
+    const [at_ann] = await subscribed(ann, name);
+    const [at_ben] = await subscribed(ben, name);
+    const seen = keep(at_ben, "publication", ({ data, offset, info }) => [data, offset, info.user, info.connInfo]);
+    const payload = { text: "ünïcode \u2028 <b>", n: 1.5, deep: [null, true] };
+    await at_ann.publish(payload);
+    await at_ann.publish("second");
+    await eventually(() => seen.length === 2);
+    assert.deepEqual(seen, [
+      [payload, 1, "ann", { name: "ann" }],
+      ["second", 2, "ann", { name: "ann" }],
+    ]);
+    const tagged = event(at_ben, "publication");
+    const { data } = await ann.rpc("publish", { channel: name, data: "from the app" });
+    assert.equal(data.offset, 3);
+    const { tags, info } = await tagged;
+    assert.deepEqual(tags, { from: "the app" });
+    assert.equal(info, undefined);
+  },
+
+  async history() {
+    const [client] = await connected("ann");
+    const [room, { streamPosition }] = await subscribed(client, channel("room"));
+    for (const text of ["a", "b", "c", "d"]) await room.publish(text);
+    const texts = ({ publications }) => publications.map(({ data }) => data);
+    const all = await room.history({ limit: -1 });
+    assert.deepEqual(texts(all), ["a", "b", "c", "d"]);
+    assert.equal(all.offset, 4);
+    assert.equal(all.epoch, streamPosition.epoch);
+    assert.deepEqual(texts(await room.history({ limit: 2 })), ["a", "b"]);
+    assert.deepEqual(texts(await room.history({ limit: 2, reverse: true })), ["d", "c"]);
+    assert.deepEqual(texts(await room.history({ limit: 9, since: { offset: 2, epoch: all.epoch } })), ["c", "d"]);
+    assert.deepEqual(texts(await room.history({ limit: 9, reverse: true, since: { offset: 3, epoch: all.epoch } })), ["b", "a"]);
+    assert.deepEqual(texts(await room.history({ limit: 0 })), []);
+    await rejects(room.history({ limit: 1, since: { offset: 1, epoch: "other" } }), 112);
+  },
+
+  async presence() {
+    const name = channel("room");
+    const [ann, { client: id }] = await connected("ann");
+    const [again] = await connected("ann");
+    const [ben] = await connected("ben");
+    const [room] = await subscribed(ann, name, { joinLeave: true });
+    const joins = keep(room, "join", ({ info }) => info.user);
+    const leaves = keep(room, "leave", ({ info }) => info.user);
+    await subscribed(again, name);
+    const [at_ben] = await subscribed(ben, name);
+    await eventually(() => joins.includes("ben"));
+    const { clients: present } = await room.presence();
+    assert.equal(Object.keys(present).length, 3);
+    assert.deepEqual(present[id], { client: id, user: "ann", connInfo: { name: "ann" } });
+    assert.deepEqual(await room.presenceStats(), { numClients: 3, numUsers: 2 });
+    at_ben.unsubscribe();
+    await eventually(() => leaves.length === 1);
+    again.disconnect();
+    await eventually(() => leaves.length === 2);
+    assert.deepEqual(leaves, ["ben", "ann"]);
+    assert.deepEqual(await room.presenceStats(), { numClients: 1, numUsers: 1 });
+  },
+
+  async rpc() {
+    const [client] = await connected("ann");
+    const payload = { deep: [1, { a: "ü" }], none: null };
+    assert.deepEqual((await client.rpc("echo", payload)).data, payload);
+    const many = await Promise.all(Array.from({ length: 50 }, (_, i) => client.rpc("echo", i)));
+    assert.deepEqual(many.map(({ data }) => data), Array.from({ length: 50 }, (_, i) => i));
+    await rejects(client.rpc("fail", { code: 1234, reason: "as asked" }), 1234);
+    await rejects(client.rpc("fail", { code: "not a number" }), 107);
+    await rejects(client.rpc("crash", {}), 100);
+    await rejects(client.rpc("nothing", {}), 104);
+    assert.equal(client.state, "connected");
+  },
+
+  async errors() {
+    const [client] = await connected("ann");
+    for (const [name, code] of [[channel("nowhere"), 102], [channel("closed"), 103], [channel("guarded"), 103]]) {
+      const subscription = client.newSubscription(name);
+      const over = event(subscription, "unsubscribed");
+      subscription.subscribe();
+      assert.equal((await over).code, code);
+    }
+    const [plain] = await subscribed(client, channel("plain"));
+    await rejects(plain.publish("x"), 103);
+    await rejects(plain.presence(), 108);
+    await rejects(plain.history({ limit: 1 }), 108);
+    await rejects(client.publish(channel("nowhere"), "x"), 102);
+    assert.equal(client.state, "connected");
+  },
+
+  async handlers() {
+    const [client] = await connected("ann");
+    const [guarded] = await subscribed(client, channel("guarded"), { data: { word: "friend" } });
+    const seen = event(guarded, "publication");
+    await guarded.publish({ text: "quiet" });
+    assert.deepEqual((await seen).data, { loud: "QUIET" });
+  },
+
+  async recovery() {
+    const name = channel("room");
+    const [ann] = await connected("ann");
+    const [room] = await subscribed(ann, name);
+    const seen = keep(room, "publication", ({ data, offset }) => [data, offset]);
+    await room.publish("before");
+    await eventually(() => seen.length === 1);
+    const lost = event(ann, "connecting");
+    await ask("cut");
+    await lost;
+    await ask(`publish ${name} 3`);
+    const back = event(room, "subscribed");
+    await ask("mend");
+    const { wasRecovering, recovered, hasRecoveredPublications } = await back;
+    assert.deepEqual([wasRecovering, recovered, hasRecoveredPublications], [true, true, true]);
+    await room.publish("after");
+    await eventually(() => seen.length === 5);
+    assert.deepEqual(seen, [["before", 1], [0, 2], [1, 3], [2, 4], ["after", 5]]);
+  },
+
+  async unrecovered() {
+    const name = channel("short");
+    const [ann] = await connected("ann");
+    const [room] = await subscribed(ann, name);
+    const seen = keep(room, "publication", ({ data }) => data);
+    const lost = event(ann, "connecting");
+    await ask("cut");
+    await lost;
+    await ask(`publish ${name} 5`);
+    const back = event(room, "subscribed");
+    await ask("mend");
+    const { wasRecovering, recovered, streamPosition } = await back;
+    assert.deepEqual([wasRecovering, recovered, streamPosition.offset], [true, false, 5]);
+    await room.publish("after");
+    await eventually(() => seen.length > 0);
+    assert.deepEqual(seen, ["after"]);
+  },
+
+  async closing() {
+    // Codes that bring a client back, and codes that do not.
+    for (const code of [3001, 4000]) {
+      const [client] = await connected("ann");
+      const again = event(client, "connecting");
+      const back = event(client, "connected");
+      client.rpc("disconnect", { code, reason: "come back" }).catch(() => {});
+      assert.deepEqual({ ...(await again) }, { code, reason: "come back" });
+      await back;
+    }
+    for (const code of [3503, 4500]) {
+      const [client] = await connected("ann");
+      const over = event(client, "disconnected");
+      client.rpc("disconnect", { code, reason: "stay away" }).catch(() => {});
+      assert.deepEqual({ ...(await over) }, { code, reason: "stay away" });
+    }
+  },
+
+  async unsubscribe() {
+    const [client] = await connected("ann");
+    const [room] = await subscribed(client, channel("room"));
+    const again = event(room, "subscribing");
+    const back = event(room, "subscribed");
+    await client.rpc("unsubscribe", { channel: room.channel, code: 2500 });
+    assert.equal((await again).code, 2500);
+    assert.equal((await back).recovered, true);
+    const over = event(room, "unsubscribed");
+    await client.rpc("unsubscribe", { channel: room.channel, code: 2000 });
+    assert.equal((await over).code, 2000);
+    const next = event(room, "subscribed");
+    room.subscribe();
+    await next;
+    room.unsubscribe();
+    assert.equal(room.state, "unsubscribed");
+    assert.deepEqual((await client.rpc("echo", 1)).data, 1);
+  },
+
+  async send() {
+    const [client] = await connected("ann");
+    const answer = event(client, "message");
+    await client.send({ hello: "there" });
+    assert.deepEqual((await answer).data, { "you said": { hello: "there" } });
+  },
+};
+
+process.on("unhandledRejection", (error) => {
+  console.error(error);
+  process.exit(2);
+});
+try {
+  await scenarios[scenario]();
+} catch (error) {
+  console.error(error);
+  process.exit(1);
+}
+for (const client of clients) client.disconnect();
+process.exit(0);

@@ -1,0 +1,129 @@
+"""The application that the SDK tests are served: one of each thing that an SDK can ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sennit import App, Credentials, Disconnect, History, ReplyError
+
+app = App()
+
+
+class Hello(msgspec.Struct):
+    """What a client of the tests says when it connects.
+
+    Attributes:
+        user: the user id it wants.
+        refuse: with which code it wants to be refused; 0 to be let in.
+    """
+
+    user: str = ""
+    refuse: int = 0
+
+
+class Order(msgspec.Struct):
+    """What the rpc methods that do something to a client take.
+
+    Attributes:
+        code: an error's, a disconnect's or an unsubscribe's.
+        reason: in words.
+        channel: where.
+        data: what is published or sent.
+    """
+
+    code: int = 0
+    reason: str = ""
+    channel: str = ""
+    data: Any = None
+
+
+@app.on_connect
+def connect(request: Any) -> Credentials:
+    """Let everybody be who they say, and refuse those who want it."""
+    hello: Hello = request.decode(Hello | None) or Hello()
+    if hello.refuse >= 3000:
+        raise Disconnect(hello.refuse, "refused as asked")
+    if hello.refuse:
+        raise ReplyError(hello.refuse, "refused as asked")
+    return Credentials(hello.user, info={"name": hello.user}, data={"welcome": hello.user})
+
+
+@app.on_message
+def message(session: Any, data: bytes) -> None:
+    """Send a message that wants no answer back, as a message that wants none."""
+    session.send({"you said": msgspec.json.decode(data)})
+
+
+app.namespace(
+    "room",
+    presence=True,
+    join_leave=True,
+    history=History(size=100, ttl=600),
+    recovery=True,
+    allow_subscribe={"client"},
+    allow_publish={"subscriber"},
+    allow_presence={"subscriber"},
+    allow_history={"subscriber"},
+)
+app.namespace(
+    "short",
+    history=History(size=2, ttl=600),
+    recovery=True,
+    allow_subscribe={"client"},
+    allow_publish={"client"},
+)
+app.namespace("plain", allow_subscribe={"client"})
+app.namespace("closed")
+guarded = app.namespace("guarded")
+
+
+@guarded.on_subscribe
+async def guard(_session: Any, _channel: str, request: Any) -> None:
+    """Let in who knows the word."""
+    if request.decode(Any) != {"word": "friend"}:
+        raise ReplyError(103, "permission denied")
+
+
+@guarded.on_publish
+def shout(_session: Any, publication: Any) -> Any:
+    """Publish something else than what was asked."""
+    return {"loud": msgspec.json.decode(publication.data)["text"].upper()}
+
+
+@app.rpc("echo")
+def echo(_session: Any, params: Any) -> Any:
+    """Answer with what was asked."""
+    return params
+
+
+@app.rpc("fail")
+def fail(_session: Any, order: Order) -> None:
+    """Answer with an error of the application's own."""
+    raise ReplyError(order.code, order.reason)
+
+
+@app.rpc("crash")
+def crash(_session: Any, _params: Any) -> None:
+    """Fail as a program does that has a mistake."""
+    raise RuntimeError("a mistake, for the test")
+
+
+@app.rpc("disconnect")
+def disconnect(session: Any, order: Order) -> None:
+    """End the caller's connection."""
+    session.disconnect(order.code, order.reason)
+
+
+@app.rpc("unsubscribe")
+def unsubscribe(session: Any, order: Order) -> None:
+    """End the caller's subscription."""
+    session.end_subscription(order.channel, order.code)
+
+
+@app.rpc("publish")
+async def publish(_session: Any, order: Order) -> dict[str, Any]:
+    """Publish as the application."""
+    position = await app.publish(order.channel, order.data, tags={"from": "the app"})
+    return {"offset": position.offset, "epoch": position.epoch}

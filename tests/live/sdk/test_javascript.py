@@ -1,0 +1,73 @@
+"""The npm SDK ``centrifuge``, as published, against ``sennit serve``."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+from centrifuge import Client
+from tests.live.sdk.conftest import Served
+
+CLIENT = Path(__file__).with_name("js") / "client.mjs"
+
+SCENARIOS = {
+    "connect": "a client connects and gets an id and the application's greeting",
+    "refused": "a refused client stays away, or comes back, as the code says",
+    "optimistic": "a subscribe in the connect's own frame is answered after the connect",
+    "publish": "what one publishes arrives at another, in order, with the publisher's info",
+    "history": "history is read forward, backward, from a position, and not with a wrong epoch",
+    "presence": "who is there is told, who joins and leaves as well, every user counted once",
+    "rpc": "calls are answered, each with its own answer or error, and the connection goes on",
+    "errors": "an unknown channel is 102, no permission 103, what is not kept 108",
+    "handlers": "the application's handlers let in, and change what is published",
+    "recovery": "after a cut everything that was missed arrives in order, once",
+    "unrecovered": "what can't be recovered whole is said to be lost, and nothing of it arrives",
+    "closing": "close codes below 3500 and from 4000 to 4499 bring a client back, others don't",
+    "unsubscribe": "a subscription that the server ends is made again, or not, as the code says",
+    "send": "a message without an answer arrives, and so does one from the application",
+}
+
+
+async def publish(url: str, channel: str, count: int) -> None:
+    """Publish numbers to a channel, as the application."""
+    client = Client(url, data={"user": "helper"})
+    await client.connect()
+    for number in range(count):
+        await client.rpc("publish", {"channel": channel, "data": number})
+    await client.disconnect()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_scenario(scenario: str, served: Served, node: str) -> None:
+    """The SDK finds what it expects; see the scenario's line above."""
+    with subprocess.Popen(  # noqa: S603 - our own script
+        [node, str(CLIENT), scenario, served.url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            for line in process.stdout:
+                match line.split():
+                    case ["?", "cut"]:
+                        served.wire.cut()
+                    case ["?", "mend"]:
+                        served.wire.mend()
+                    case ["?", "publish", channel, count]:
+                        asyncio.run(publish(served.direct, channel, int(count)))
+                    case _:
+                        continue
+                process.stdin.write("done\n")
+                process.stdin.flush()
+            status = process.wait(10)
+            assert status == 0, f"{SCENARIOS[scenario]}\n{process.stderr.read()}"
+        finally:
+            if process.poll() is None:
+                process.kill()
+    assert served.process.running()
