@@ -141,12 +141,15 @@ class Accepted:
         subprotocol: one that the client offered, or ``None``.
         binary: whether frames sent to this connection are binary messages, else text.
         headers: further headers for the handshake's response.
+        ping_interval: seconds between the transport's own pings, for a protocol that has none;
+            ``None`` leaves it to the transport's settings.
     """
 
     handler: MessageHandler
     subprotocol: str | None = None
     binary: bool = False
     headers: Sequence[tuple[str, str]] = ()
+    ping_interval: float | None = None
 
 
 class Mount(Protocol):
@@ -180,7 +183,10 @@ class Codec(Protocol):
         """Return the payload that says who left; ``None`` if this protocol does not say."""
 
     def encode_unsubscribe(self, channel: str, code: int, reason: str) -> bytes | None:
-        """Return the payload that ends a subscription; ``None`` if this protocol does not say."""
+        """Return the payload that ends a subscription.
+
+        ``None`` if this protocol has no words for it: the connection is ended instead.
+        """
 
     def encode_message(self, data: bytes) -> bytes | None:
         """Return the payload of an application's message; ``None`` if this protocol cannot."""

@@ -148,7 +148,8 @@ class Session:
     ) -> None:
         """End a subscription and tell the client why; nothing happens if there is none.
 
-        A code below 2500 is final; from 2500 on an SDK subscribes again, and recovers.
+        A code below 2500 is final; from 2500 on an SDK subscribes again, and recovers. Where the
+        protocol has no words for it the connection ends, for good or to come back.
         """
         subscription = self._subscriptions.get(channel)
         if subscription is None or subscription.state == ENDED:
@@ -162,6 +163,10 @@ class Session:
         payload = self.codec.encode_unsubscribe(channel, code, reason)
         if payload is not None:
             self.write(payload)
+        elif code < UnsubscribeCode.INSUFFICIENT_STATE:
+            self.end(disconnect(DisconnectCode.FORCE_DISCONNECT, reason))
+        else:
+            self.end(disconnect(DisconnectCode.INSUFFICIENT_STATE, reason))
 
     # -- for protocols: the connection -----------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import parse_qs, unquote
 
 from twisted.internet.interfaces import IReactorTime
@@ -87,6 +88,8 @@ def open_stream(
     except Exception as error:
         _log.failure("a mount failed to open a connection")
         raise HandshakeError(500, "internal server error") from error
+    if accepted.ping_interval is not None:
+        settings = replace(settings, ping_interval=accepted.ping_interval)
     return StreamTransport(
         clock,
         Connection(SERVER, max_message=settings.max_message, max_fragments=settings.max_fragments),

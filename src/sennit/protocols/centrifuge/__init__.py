@@ -1,0 +1,1 @@
+"""The Centrifuge client protocol: its words, its codecs, and the driver of one connection."""

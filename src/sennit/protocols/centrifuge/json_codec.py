@@ -1,0 +1,87 @@
+"""The protocol in JSON (section 2): an object on each line, payloads embedded as they are."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sennit.errors import RemoteProtocolError
+from sennit.model.code import DisconnectCode
+from sennit.model.publication import ClientInfo, Publication
+from sennit.protocols.centrifuge.command import Command
+from sennit.protocols.centrifuge.reply import (
+    Client,
+    JoinPush,
+    MessagePush,
+    Published,
+    Push,
+    Reply,
+    UnsubscribePush,
+)
+
+__all__ = ["JSON", "JsonCodec"]
+
+_decoder = msgspec.json.Decoder(Command)
+_encoder = msgspec.json.Encoder()
+_checker = msgspec.json.Decoder(msgspec.Raw)
+
+
+class JsonCodec:
+    """Implements ``CentrifugeCodec``."""
+
+    __slots__ = ()
+
+    is_text = True
+
+    def decode(self, frame: bytes) -> list[Command]:
+        """Return the commands of one frame.
+
+        Raises:
+            RemoteProtocolError: 3501, it is not JSON, not a command, or nests too deep.
+        """
+        try:
+            return _decoder.decode_lines(frame)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            reason = str(error).encode()[:100].decode(errors="ignore")
+            raise RemoteProtocolError(
+                DisconnectCode.BAD_REQUEST, f"bad request: {reason}"
+            ) from None
+
+    def encode(self, reply: Reply) -> bytes:
+        """Return one line, without its end.
+
+        A payload may have been written over several lines. JSON has its newlines between tokens
+        only (within strings they are escaped), so that taking them out changes nothing.
+        """
+        line = _encoder.encode(reply)
+        return line.replace(b"\n", b"") if b"\n" in line else line
+
+    def encode_publication(self, channel: str, publication: Publication) -> bytes | None:
+        """Return the push of a publication; ``None`` if its payload is not JSON."""
+        try:
+            _checker.decode(publication.data)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        return self._push(Push(channel, pub=Published.of(publication)))
+
+    def encode_join(self, channel: str, info: ClientInfo) -> bytes:
+        """Return the push that says who joined."""
+        return self._push(Push(channel, join=JoinPush(Client.of(info))))
+
+    def encode_leave(self, channel: str, info: ClientInfo) -> bytes:
+        """Return the push that says who left."""
+        return self._push(Push(channel, leave=JoinPush(Client.of(info))))
+
+    def encode_unsubscribe(self, channel: str, code: int, reason: str) -> bytes:
+        """Return the push that ends a subscription."""
+        return self._push(Push(channel, unsubscribe=UnsubscribePush(code, reason)))
+
+    def encode_message(self, data: bytes) -> bytes:
+        """Return the push of an application's message."""
+        return self._push(Push(message=MessagePush(msgspec.Raw(data))))
+
+    def _push(self, push: Push) -> bytes:
+        return self.encode(Reply(push=push))
+
+
+JSON = JsonCodec()
+"""The one that every JSON connection shares, and so its frames."""
