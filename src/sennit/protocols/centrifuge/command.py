@@ -25,9 +25,9 @@ __all__ = [
 ]
 
 Uint32: TypeAlias = Annotated[int, Meta(ge=0, lt=2**32)]
-Uint64: TypeAlias = Annotated[int, Meta(ge=0, lt=2**64)]
+Offset: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Int32: TypeAlias = Annotated[int, Meta(ge=-(2**31), lt=2**31)]
-Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), lt=2**63)]
+Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 ABSENT = Raw()
 """A payload that was not sent."""
@@ -50,7 +50,7 @@ class SubscribeCommand(Struct, frozen=True):
     token: str = ""
     recover: bool = False
     epoch: str = ""
-    offset: Uint64 = 0
+    offset: Offset = 0
     data: Raw = ABSENT
     positioned: bool = False
     recoverable: bool = False
@@ -77,7 +77,7 @@ class PublishCommand(Struct, frozen=True):
 class Since(Struct, frozen=True):
     """A position in a stream."""
 
-    offset: Uint64 = 0
+    offset: Offset = 0
     epoch: str = ""
 
 

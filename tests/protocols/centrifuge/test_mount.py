@@ -1,0 +1,52 @@
+"""The mount: which format a connection speaks (section 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.protocols.conftest import House
+
+from sennit.errors import HandshakeError
+from sennit.model.request import ConnectionRequest
+from sennit.protocols.centrifuge.mount import CentrifugeMount
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ((), None),
+        (("centrifuge-json",), "centrifuge-json"),
+        (("centrifuge-protobuf", "centrifuge-json"), "centrifuge-json"),
+        (("other",), None),
+    ],
+)
+def test_json(house: House, offered: tuple[str, ...], chosen: str | None) -> None:
+    """It is spoken where it is offered, and where nothing is, as SDKs do."""
+    accepted = house.wire(subprotocols=offered).accepted
+    assert (accepted.subprotocol, accepted.binary, accepted.ping_interval) == (chosen, False, None)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"subprotocols": ("centrifuge-protobuf",)},
+        {"query": {"format": ("protobuf",)}},
+        {"query": {"cf_protocol": ("protobuf",)}},
+    ],
+)
+def test_protobuf(house: House, request_: dict[str, Any]) -> None:
+    """A client that wants it and nothing else is refused with a sentence, before the upgrade."""
+    with pytest.raises(HandshakeError, match="speaks JSON") as refused:
+        CentrifugeMount(house.hub).open(ConnectionRequest(path="/", **request_))
+    assert refused.value.status == 400
+
+
+def test_control_frames_for_pings(house: House) -> None:
+    """A client may ask for WebSocket pings instead of the protocol's."""
+    wire = house.wire(query={"cf_ws_frame_ping_pong": ("true",)})
+    assert wire.accepted.ping_interval == 25
+    assert set(wire.ask("connect")) == {"client", "version"}
+    house.pass_time(60)
+    assert wire.take() == []
+    assert wire.ended is None
