@@ -9,16 +9,27 @@ import json
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from sennit.brokers.memory import MemoryBroker
 from sennit.interfaces import PublicationSink, PublishOptions, PublishResult, Transport
 from sennit.model.publication import ClientInfo, HistoryPage, Publication, StreamPosition
 
-__all__ = ["FakeCodec", "FakeFraming", "FakeGroup", "FakeTransport", "LateBroker", "outcome"]
+__all__ = [
+    "FakeCodec",
+    "FakeFraming",
+    "FakeGroup",
+    "FakeTransport",
+    "LateBroker",
+    "LogKeeper",
+    "outcome",
+]
 
 T = TypeVar("T")
 
@@ -40,6 +51,29 @@ def outcome(deferred: Deferred[T]) -> T:
         raise failures[0]
     assert results, "the Deferred has not fired"
     return results[0]
+
+
+@implementer(ILogObserver)
+class LogKeeper:
+    """Keeps what is logged between entering and leaving it as a context."""
+
+    def __init__(self) -> None:
+        self.events: list[LogEvent] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        self.events.append(event)
+
+    def __enter__(self) -> Self:
+        globalLogPublisher.addObserver(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        globalLogPublisher.removeObserver(self)
+
+    def failures(self) -> list[Failure]:
+        """Return the failures logged since the last call."""
+        events, self.events = self.events, []
+        return [event["log_failure"] for event in events if "log_failure" in event]
 
 
 class FakeGroup:

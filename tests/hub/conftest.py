@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.double import FakeCodec, FakeFraming, FakeTransport, outcome
+from tests.double import FakeCodec, FakeFraming, FakeTransport, LogKeeper, outcome
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
-from zope.interface import implementer
 
 from sennit.brokers.memory import MemoryBroker, MemoryPresence
 from sennit.hub.app import App
@@ -81,7 +79,7 @@ class House:
         self.broker: Broker = MemoryBroker(self.clock)
         self.presence = MemoryPresence()
         self.settings = HubSettings()
-        self.logged: list[LogEvent] = []
+        self.log = LogKeeper()
         self._hub: Hub | None = None
 
         @self.app.on_connect
@@ -114,27 +112,13 @@ class House:
 
     def failures(self) -> list[str]:
         """Return the kinds of the exceptions logged since the last call."""
-        logged, self.logged = self.logged, []
-        return [event["log_failure"].type.__name__ for event in logged if "log_failure" in event]
-
-
-@implementer(ILogObserver)
-class Observer:
-    """Keeps what is logged."""
-
-    def __init__(self, events: list[LogEvent]) -> None:
-        self._events = events
-
-    def __call__(self, event: LogEvent) -> None:
-        self._events.append(event)
+        return [type(failure.value).__name__ for failure in self.log.failures()]
 
 
 @pytest.fixture
 def house() -> Iterator[House]:
     """A house whose log is watched: a failure that no test has asked for fails it."""
     house = House()
-    observer = Observer(house.logged)
-    globalLogPublisher.addObserver(observer)
-    yield house
-    globalLogPublisher.removeObserver(observer)
+    with house.log:
+        yield house
     assert house.failures() == []

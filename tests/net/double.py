@@ -60,8 +60,26 @@ class FakeSelector:
         self.readers.discard(descriptor)
 
 
+class TcpOptions:
+    """The options of a TCP connection."""
+
+    no_delay = False
+
+    def getTcpNoDelay(self) -> bool:
+        return self.no_delay
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.no_delay = enabled
+
+    def getTcpKeepAlive(self) -> bool:
+        return False
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Nothing here dies unnoticed."""
+
+
 @implementer(ITCPTransport)
-class FakeSocket(FileDescriptor):
+class FakeSocket(TcpOptions, FileDescriptor):
     """A TCP connection whose kernel takes as many bytes as it is told to.
 
     Attributes:
@@ -80,7 +98,6 @@ class FakeSocket(FileDescriptor):
         self.broken = False
         self.aborted = False
         self.half_closed = False
-        self.no_delay = False
         self.startReading()
 
     @property
@@ -114,9 +131,6 @@ class FakeSocket(FileDescriptor):
     def getHost(self) -> IPv4Address:
         return IPv4Address("TCP", "192.0.2.2", 80)
 
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        self.no_delay = enabled
-
     def abortConnection(self) -> None:
         self.aborted = True
 
@@ -137,6 +151,7 @@ class FakeTransport(StringTransport):
 
     def __init__(self) -> None:
         super().__init__(peerAddress=PEER, lenient=True)
+        self.protocol: Any = None
         self.aborted = False
 
     def abortConnection(self) -> None:
@@ -150,7 +165,7 @@ class FakeTransport(StringTransport):
 
 
 @implementer(ISSLTransport)
-class FakeSecureTransport(FakeTransport):
+class FakeSecureTransport(TcpOptions, FakeTransport):
     """The same over TLS, as far as it can be seen."""
 
     half_closed = False

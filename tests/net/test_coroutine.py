@@ -9,10 +9,9 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from tests.double import outcome
+from tests.double import LogKeeper, outcome
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
 
 from sennit.net.coroutine import runner_for
 
@@ -298,8 +297,6 @@ def test_a_failure_that_comes_with_a_cancellation_is_not_logged(
     play: Callable[..., None],
 ) -> None:
     """The Deferred fired, then the task was cancelled before its turn: nobody wants the failure."""
-    events: list[Any] = []
-    globalLogPublisher.addObserver(events.append)
 
     async def scene(run: Any) -> None:
         deferred: Deferred[None] = Deferred()
@@ -315,10 +312,10 @@ def test_a_failure_that_comes_with_a_cancellation_is_not_logged(
         with pytest.raises(CancelledError):
             outcome(result)
 
-    play(scene)
-    gc.collect()
-    globalLogPublisher.removeObserver(events.append)
-    assert [event for event in events if "log_failure" in event] == []
+    with LogKeeper() as log:
+        play(scene)
+        gc.collect()
+    assert log.failures() == []
 
 
 def test_a_deferred_chained_on_a_task_cancels_it(play: Callable[..., None]) -> None:

@@ -35,7 +35,7 @@ from sennit.net.setting import WebSocketSettings
 GET = b"GET /page HTTP/1.1\r\nHost: example.com\r\n\r\n"
 
 
-class Page(Resource):  # type: ignore[misc]  # untyped in Twisted
+class Page(Resource):
     """Answers at once, or when it is told to."""
 
     isLeaf = True

@@ -22,7 +22,8 @@ def test_an_endpoint_by_its_description() -> None:
     """Any path leads to the handler; pings are on by default."""
     reactor: Any = MemoryReactorClock()
     port = outcome(listen(reactor, "tcp:8000:interface=127.0.0.1", handler, max_message=5))
-    assert port.getHost().port == 8000
+    host: Any = port.getHost()
+    assert host.port == 8000
     ((number, door, _, interface),) = reactor.tcpServers
     assert (number, interface) == (8000, "127.0.0.1")
     assert isinstance(door, FrontDoor)
@@ -36,11 +37,12 @@ def test_an_endpoint_of_twisteds() -> None:
 
     @implementer(IStreamServerEndpoint)
     class Endpoint:
-        def listen(self, protocolFactory: Any) -> Any:
+        def listen(self, protocolFactory: Any) -> Any:  # noqa: N803 - Twisted names it
             doors.append(protocolFactory)
             return succeed("port")
 
     endpoint = Endpoint()
     reactor: Any = MemoryReactorClock()
-    assert outcome(listen(reactor, endpoint, handler, ping_interval=None)) == "port"
+    port: Any = outcome(listen(reactor, endpoint, handler, ping_interval=None))
+    assert port == "port"
     assert doors[0].settings.ping_interval is None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.double import LogKeeper
 from tests.net.double import KEY, RecordingMount, refusal, upgrade_request
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
 
 from sennit.engine.handshake import accept_response, parse_request
 from sennit.errors import HandshakeError
@@ -118,13 +118,8 @@ def test_a_failing_mount_is_500_and_logged(fault: str) -> None:
         mount.subprotocol = "chat"
     else:
         mount.headers = (("X-Split", "a\r\nb"),)
-    logged: list[Any] = []
-    globalLogPublisher.addObserver(logged.append)
-    try:
-        with pytest.raises(HandshakeError) as caught:
-            open_at(mount, upgrade_request())
-    finally:
-        globalLogPublisher.removeObserver(logged.append)
+    with LogKeeper() as log, pytest.raises(HandshakeError) as caught:
+        open_at(mount, upgrade_request())
     assert caught.value.status == 500
     assert "bug" not in caught.value.reason
-    assert [event for event in logged if "log_failure" in event]
+    assert len(log.failures()) == 1

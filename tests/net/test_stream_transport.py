@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
+from tests.double import LogKeeper
 from tests.net.double import PLENTY, FakeSecureTransport, FakeTransport, Wire
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.logger import globalLogPublisher
 
 from sennit.engine.connection import CLIENT
 from sennit.engine.event import Close, Failure, Message, Ping, Pong
@@ -21,17 +21,10 @@ LATE = "the peer did not finish the closing in time"
 
 
 @pytest.fixture
-def logged() -> Any:
-    """Return the failures that were logged."""
-    failures: list[Any] = []
-
-    def observe(event: Any) -> None:
-        if "log_failure" in event:
-            failures.append(event["log_failure"])
-
-    globalLogPublisher.addObserver(observe)
-    yield failures
-    globalLogPublisher.removeObserver(observe)
+def logged() -> Iterator[LogKeeper]:
+    """Return what is logged."""
+    with LogKeeper() as log:
+        yield log
 
 
 def handler_fails(*_: object) -> None:
@@ -418,7 +411,7 @@ def test_a_servers_violation_fails_a_client() -> None:
 # -- handlers that fail --------------------------------------------------------------------------
 
 
-def test_a_failing_handler_closes_its_connection_with_1011(logged: list[Any]) -> None:
+def test_a_failing_handler_closes_its_connection_with_1011(logged: LogKeeper) -> None:
     """One entry in the log with the traceback; later messages go nowhere."""
     wire = Wire().begin()
     wire.handler.on_message = handler_fails
@@ -427,13 +420,13 @@ def test_a_failing_handler_closes_its_connection_with_1011(logged: list[Any]) ->
     (close,) = wire.new()
     assert isinstance(close, Close)
     assert (close.code, close.reason) == (1011, "internal error")
-    (failure,) = logged
+    (failure,) = logged.failures()
     assert failure.type is ZeroDivisionError
     assert "handler_fails" in failure.getTraceback()
 
 
 @pytest.mark.parametrize("hook", ["on_made", "on_writable", "on_pong"])
-def test_every_call_of_a_handler_is_guarded(hook: str, logged: list[Any]) -> None:
+def test_every_call_of_a_handler_is_guarded(hook: str, logged: LogKeeper) -> None:
     """The connection is closed with 1011."""
     wire = Wire(write_high=10)
     setattr(wire.stream if hook == "on_pong" else wire.handler, hook, handler_fails)
@@ -444,15 +437,15 @@ def test_every_call_of_a_handler_is_guarded(hook: str, logged: list[Any]) -> Non
     wire.transport.drain()
     wire.receive(wire.peer.pong())
     assert [event.code for event in wire.new() if isinstance(event, Close)] == [1011]
-    assert len(logged) == 1
+    assert len(logged.failures()) == 1
 
 
-def test_a_handler_that_fails_in_the_end_is_logged(logged: list[Any]) -> None:
+def test_a_handler_that_fails_in_the_end_is_logged(logged: LogKeeper) -> None:
     """There is nothing left to close."""
     wire = Wire().begin()
     wire.handler.on_lost = handler_fails
     wire.lose(ConnectionDone())
-    assert len(logged) == 1
+    assert len(logged.failures()) == 1
 
 
 # -- keepalive -----------------------------------------------------------------------------------

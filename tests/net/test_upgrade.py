@@ -124,9 +124,10 @@ def test_a_mounts_refusal_has_its_headers() -> None:
 def test_other_channels_cannot_be_taken_over() -> None:
     """HTTP/2's streams, as yet."""
     tree = Tree()
-    request = DummyRequest([b"ws"])
+    request: Any = DummyRequest([b"ws"])
     request.channel = DummyChannel()
-    assert b"HTTP/1.1" in tree.resource.render(request)
+    body: Any = tree.resource.render(request)
+    assert b"HTTP/1.1" in body
     assert request.responseCode == 400
 
 

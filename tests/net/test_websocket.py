@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.double import outcome
+from tests.double import LogKeeper, outcome
 from tests.net.double import FakeSocket, upgrade_request
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 from sennit.engine.connection import CLIENT, SERVER, Connection
@@ -100,16 +99,10 @@ def holding() -> tuple[list[WebSocket], Callable[[WebSocket], Deferred[None]]]:
 
 
 @pytest.fixture
-def logged() -> Any:
-    failures: list[Any] = []
-
-    def observe(event: Any) -> None:
-        if "log_failure" in event:
-            failures.append(event["log_failure"])
-
-    globalLogPublisher.addObserver(observe)
-    yield failures
-    globalLogPublisher.removeObserver(observe)
+def logged() -> Iterator[LogKeeper]:
+    """Return what is logged."""
+    with LogKeeper() as log:
+        yield log
 
 
 # -- the coroutine style -------------------------------------------------------------------------
@@ -149,7 +142,7 @@ def test_a_handler_that_returns_closes_with_1000() -> None:
     assert codes(guest.hear()) == [(1000, "")]
 
 
-def test_a_handler_that_fails_closes_with_1011_and_is_logged(logged: list[Any]) -> None:
+def test_a_handler_that_fails_closes_with_1011_and_is_logged(logged: LogKeeper) -> None:
     """Later, at once, or before it returns anything."""
 
     async def late(ws: WebSocket) -> None:
@@ -163,10 +156,10 @@ def test_a_handler_that_fails_closes_with_1011_and_is_logged(logged: list[Any]) 
     guest.say("go")
     assert codes(guest.hear()) == [(1011, "internal error")]
     assert codes(Room(at_once).enter().hear()) == [(1011, "internal error")]
-    assert [failure.type for failure in logged] == [ZeroDivisionError, KeyError]
+    assert [failure.type for failure in logged.failures()] == [ZeroDivisionError, KeyError]
 
 
-def test_an_end_that_a_handler_does_not_catch_is_no_failure(logged: list[Any]) -> None:
+def test_an_end_that_a_handler_does_not_catch_is_no_failure(logged: LogKeeper) -> None:
     """``recv`` raises when the peer has gone; that is how a handler ends. Another's end is not."""
 
     async def two(ws: WebSocket) -> None:
@@ -176,13 +169,13 @@ def test_an_end_that_a_handler_does_not_catch_is_no_failure(logged: list[Any]) -
     guest = Room(two).enter()
     guest.say("one")
     guest.close()
-    assert logged == []
+    assert logged.failures() == []
 
     async def other(_ws: WebSocket) -> None:
         raise ConnectionClosedError(1006, "another connection")
 
     assert codes(Room(other).enter().hear()) == [(1011, "internal error")]
-    assert len(logged) == 1
+    assert len(logged.failures()) == 1
 
 
 def test_what_was_sent_before_the_end_is_received_before_it() -> None:
@@ -523,7 +516,7 @@ def test_a_receiver_needs_no_more_than_messages() -> None:
     assert not guest.socket.connected
 
 
-def test_a_failing_receiver_closes_with_1011(logged: list[Any]) -> None:
+def test_a_failing_receiver_closes_with_1011(logged: LogKeeper) -> None:
     """And is logged."""
 
     class Failing(Receiver):
@@ -533,7 +526,7 @@ def test_a_failing_receiver_closes_with_1011(logged: list[Any]) -> None:
     guest = Room(Failing).enter()
     guest.say("x")
     assert codes(guest.hear()) == [(1011, "internal error")]
-    assert len(logged) == 1
+    assert len(logged.failures()) == 1
 
 
 # -- subprotocols, clients, broadcasts -----------------------------------------------------------
