@@ -197,7 +197,7 @@ def test_a_connect_that_fails_fails_with_the_same() -> None:
     """Refused, or an unknown host."""
     attempt = Attempt()
     attempt.endpoint.attempt.errback(RefusedError())
-    assert isinstance(attempt.error(), ConnectionRefusedError)
+    assert isinstance(attempt.error(), RefusedError)
     assert attempt.clock.getDelayedCalls() == []
 
 

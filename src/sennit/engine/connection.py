@@ -180,8 +180,7 @@ class Connection:
         self._check_open()
         payload = encode_close(code, reason)
         self.close_sent = (NO_STATUS if code is None else code, reason)
-        if self.state == OPEN:
-            self.state = CLOSING
+        self.state = CLOSING
         return self._frame(frame.CLOSE, payload, fin=True)
 
     def _control(self, opcode: int, payload: bytes) -> bytes:
@@ -192,9 +191,8 @@ class Connection:
 
     def _check_open(self) -> None:
         if self.close_sent is not None:
+            # A closed connection has sent one too: the answer to what closed it.
             raise LocalProtocolError("a close frame was sent: nothing may follow it")
-        if self.state == CLOSED:
-            raise LocalProtocolError("the connection is closed")
 
     def _frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
         mask = self._new_mask() if self.role == CLIENT else None

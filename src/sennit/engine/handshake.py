@@ -89,6 +89,10 @@ def parse_request(head: bytes) -> Request:
     method, target, major, minor = match.groups()
     if major != "1":
         raise HandshakeError(505, "only HTTP/1 is spoken here")
+    try:
+        urlsplit(target)
+    except ValueError as error:
+        raise HandshakeError(400, "the request target is not an address") from error
     for name in _ONCE:
         if sum(field == name for field, _ in headers) > 1:
             raise HandshakeError(400, f"the header {name} is there twice")

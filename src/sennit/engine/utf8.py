@@ -27,7 +27,9 @@ class Utf8Checker:
             self._decoder.decode(data, final)
         except UnicodeDecodeError:
             return False
-        return True
+        # The decoder waits for the third byte before it refuses a surrogate: ED A0 to ED BF.
+        cut = self._decoder.getstate()[0]
+        return len(cut) < 2 or cut[0] != 0xED or cut[1] < 0xA0
 
 
 def is_utf8(data: bytes) -> bool:

@@ -1,0 +1,1 @@
+"""The commands: ``sennit serve``, and the plugin for ``twist sennit``."""

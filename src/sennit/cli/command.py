@@ -1,0 +1,19 @@
+"""The command ``sennit``."""
+
+from __future__ import annotations
+
+import click
+
+from sennit.cli.serve import serve
+from sennit.server.version import version
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version(), prog_name="sennit")
+def main() -> None:
+    """Sennit, a real-time messaging server on Twisted."""
+
+
+main.add_command(serve)

@@ -1,0 +1,1 @@
+"""The server: its configuration, and the picking of the parts."""

@@ -1,0 +1,389 @@
+"""The configuration of a server: one typed loader for a TOML file, the environment, and flags.
+
+A later source wins over an earlier one: the defaults, the file, ``SENNIT_…`` variables, flags.
+A file looks like this; every key may be left out::
+
+    host = "127.0.0.1"            # where to listen; "" for every address, "::" for IPv6 too
+    port = 8000
+    # endpoint = "unix:/run/sennit.sock"   a Twisted endpoint, instead of host and port
+    allowed_origins = ["https://chat.example.com"]   # else pages of the same host only
+    log_level = "info"            # debug, info, warn, error, critical
+    reactor = "auto"              # auto, asyncio, uvloop, epoll, poll, select
+    page = "chat"                 # what is at "/": "chat", "none", or a folder with an index.html
+
+    [limits]                      # of connections: sennit.net.setting.WebSocketSettings
+    max_message = 65536           # bytes
+    head_timeout = 10.0           # seconds
+
+    [hub]                         # of what clients can make it hold: sennit.hub.setting.HubSettings
+    queue_limit = 1048576         # bytes
+
+    [protocol]                    # sennit.protocols.centrifuge.setting.ProtocolSettings
+    ping_interval = 25            # seconds
+
+    [namespaces.news]             # sennit.hub.namespace.NamespaceOptions
+    allow_subscribe = ["client", "anonymous"]
+    history = { size = 100, ttl = 3600 }   # publications, seconds
+
+In the environment a key of a table has the table's name before it: ``SENNIT_PORT``,
+``SENNIT_LIMITS_MAX_MESSAGE``; a list is written with commas. Namespaces are the file's alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from sennit.errors import ConfigurationError
+from sennit.hub.app import App
+from sennit.hub.namespace import Grant, History, NamespaceOptions
+from sennit.hub.setting import HubSettings
+from sennit.net.setting import WebSocketSettings
+from sennit.protocols.centrifuge.setting import ProtocolSettings
+from sennit.server.version import version
+
+__all__ = ["Configuration", "LogLevelName", "ReactorName", "load_configuration"]
+
+ReactorName = Literal["auto", "asyncio", "uvloop", "epoll", "poll", "select"]
+LogLevelName = Literal["debug", "info", "warn", "error", "critical"]
+
+PREFIX = "SENNIT_"
+
+
+def _protocol_settings() -> ProtocolSettings:
+    return ProtocolSettings(version=f"sennit {version()}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything that can be said about a server besides its app.
+
+    Attributes:
+        host: the address to listen on; ``""`` is every IPv4 address, ``"::"`` IPv6 as well.
+        port: the port to listen on; 0 for any that is free.
+        endpoint: a Twisted endpoint such as ``"unix:/run/sennit.sock"``, instead of the two.
+        allowed_origins: origins whose pages may connect: exact, ``"https://*.example.com"`` or
+            ``"*"``; ``None`` for pages of the same host only.
+        page: what is at ``/``: ``"chat"``, ``"none"``, or a folder with an ``index.html``; empty
+            for the chat's page where the app is the chat, and nothing elsewhere.
+        reactor: which reactor ``sennit serve`` runs on.
+        log_level: the least important entries that ``sennit serve`` shows.
+        limits: bounds of connections.
+        hub: bounds of what clients can make the server hold.
+        protocol: times and bounds of the Centrifuge protocol.
+        namespaces: declared for the app while it is served, by name.
+        source: where the namespaces come from, for messages.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    endpoint: str | None = None
+    allowed_origins: tuple[str, ...] | None = None
+    page: str = ""
+    reactor: ReactorName = "auto"
+    log_level: LogLevelName = "info"
+    limits: WebSocketSettings = field(default_factory=WebSocketSettings)
+    hub: HubSettings = field(default_factory=HubSettings)
+    protocol: ProtocolSettings = field(default_factory=_protocol_settings)
+    namespaces: Mapping[str, NamespaceOptions] = field(default_factory=dict)
+    source: str = "the configuration"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigurationError(f"port is a number from 0 to 65535, not {self.port}")
+
+    @property
+    def websocket(self) -> WebSocketSettings:
+        """The settings of connections: the limits, with the allowed origins."""
+        if self.allowed_origins is None:
+            return self.limits
+        return dataclasses.replace(self.limits, allowed_origins=self.allowed_origins)
+
+    def declare_namespaces(self, app: App) -> Callable[[], None]:
+        """Declare the namespaces for an app.
+
+        Returns:
+            What takes them away again.
+
+        Raises:
+            ConfigurationError: the app declares one of them itself; then none is declared.
+        """
+        for name in self.namespaces:
+            if name in app.namespaces:
+                raise ConfigurationError(
+                    f"{self.source}: namespaces.{name}: the app declares this namespace itself"
+                )
+        declared: list[str] = []
+
+        def withdraw() -> None:
+            for name in declared:
+                app.namespaces.pop(name, None)
+
+        try:
+            for name, options in self.namespaces.items():
+                values = {
+                    key.name: getattr(options, key.name) for key in dataclasses.fields(options)
+                }
+                app.namespace(name, **values)
+                declared.append(name)
+        except ConfigurationError as error:
+            withdraw()
+            raise ConfigurationError(f"{self.source}: namespaces: {error}") from error
+        return withdraw
+
+
+def load_configuration(
+    file: Path | str | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Configuration:
+    """Return the configuration that the sources make together.
+
+    A source that says ``endpoint`` overrules ``host`` and ``port`` of the earlier ones, and one
+    that says either of these overrules an earlier ``endpoint``.
+
+    Args:
+        file: a TOML file; else ``SENNIT_CONFIG`` of the environment names one, if any does.
+        environment: as ``os.environ``; only ``SENNIT_…`` is looked at.
+        flags: values by their key; ``None`` is one that was not given.
+
+    Raises:
+        ConfigurationError: the file cannot be read; a key is not known; a value has a wrong type
+            or is out of bounds. The message says where, which, and what was expected.
+    """
+    environment = environment or {}
+    path = file or environment.get(PREFIX + "CONFIG") or None
+    layers: list[_Layer] = []
+    if path is not None:
+        layers.append(_read_file(Path(path)))
+    layers.append(_read_environment(environment))
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    layers.append(_Layer("the command line", given, {}))
+    return _Reading().read(layers)
+
+
+# -- the keys ------------------------------------------------------------------------------------
+
+_TABLES: dict[str, type[Any]] = {
+    "limits": WebSocketSettings,
+    "hub": HubSettings,
+    "protocol": ProtocolSettings,
+}
+_HIDDEN: dict[str, frozenset[str]] = {
+    # Of a client alone; a key of its own; each protocol's own affair.
+    "limits": frozenset({"open_timeout", "allowed_origins", "ping_interval"}),
+    "hub": frozenset(),
+    "protocol": frozenset({"version"}),
+}
+_MAY_BE_ZERO = frozenset({"ping_interval"})
+_TOP: dict[str, Any] = {
+    "host": str,
+    "port": typing.Annotated[int, msgspec.Meta(ge=0, le=65535)],
+    "endpoint": str,
+    "allowed_origins": tuple[str, ...],
+    "page": str,
+    "reactor": ReactorName,
+    "log_level": LogLevelName,
+}
+_NAMESPACE: dict[str, Any] = {
+    **typing.get_type_hints(NamespaceOptions),
+    "history": History,
+    "conflate_key": str,
+    "pattern": str,
+    **dict.fromkeys(
+        ("allow_subscribe", "allow_publish", "allow_presence", "allow_history"), frozenset[Grant]
+    ),
+}
+_HISTORY: dict[str, Any] = {"size": int, "ttl": float, "meta_ttl": float}
+_FOREIGN = ("SERVICE_", "PORT_", "NO_EXTENSIONS", "CONFIG")
+"""What else may begin with SENNIT_: Kubernetes sets the first two for a service of this name."""
+
+
+def _keys_of(table: str) -> dict[str, Any]:
+    hints = typing.get_type_hints(_TABLES[table])
+    return {
+        key: _bounded(form, zero=key in _MAY_BE_ZERO)
+        for key, form in hints.items()
+        if key not in _HIDDEN[table]
+    }
+
+
+def _bounded(form: Any, *, zero: bool) -> Any:
+    if form is int:
+        return typing.Annotated[int, msgspec.Meta(ge=0 if zero else 1)]
+    return typing.Annotated[float, msgspec.Meta(ge=0) if zero else msgspec.Meta(gt=0)]
+
+
+def _expected(form: Any) -> str:
+    """Return in words what a key's value has to be."""
+    origin, arguments = typing.get_origin(form), typing.get_args(form)
+    if origin is typing.Annotated:
+        plain, bounds = arguments
+        words = "a whole number" if plain is int else "a number"
+        if bounds.gt is not None:
+            return f"{words} above {bounds.gt}"
+        if bounds.le is not None:
+            return f"{words} from {bounds.ge} to {bounds.le}"
+        return f"{words} of at least {bounds.ge}"
+    if origin is Literal:
+        return "one of " + ", ".join(f'"{choice}"' for choice in arguments)
+    if origin in (tuple, frozenset):
+        inner = arguments[0]
+        return "a list of texts" if inner is str else f"a list, each {_expected(inner)}"
+    simple = {str: "a text", bool: "true or false", int: "a whole number", float: "a number"}
+    return simple[form]
+
+
+# -- the sources ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One source.
+
+    Attributes:
+        source: its name, for messages.
+        values: as in a TOML file.
+        names: what the source itself calls a key, where that is something else.
+        loose: whether its numbers and truth values come as text.
+    """
+
+    source: str
+    values: Mapping[str, Any]
+    names: Mapping[str, str]
+    loose: bool = False
+
+    def complain(self, key: str, problem: str) -> ConfigurationError:
+        """Return the error to raise about a key."""
+        return ConfigurationError(f"{self.source}: {self.names.get(key, key)} {problem}")
+
+
+def _read_file(path: Path) -> _Layer:
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    return _Layer(str(path), values, {})
+
+
+def _read_environment(environment: Mapping[str, str]) -> _Layer:
+    known = {key.upper(): key for key in _TOP}
+    for table in _TABLES:
+        known |= {f"{table}_{key}".upper(): f"{table}.{key}" for key in _keys_of(table)}
+    values: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for variable, text in environment.items():
+        name = variable.removeprefix(PREFIX)
+        if name == variable or name.startswith(_FOREIGN):
+            continue
+        if name == "PORT" and text.startswith("tcp://"):
+            continue  # Kubernetes again
+        if name not in known:
+            raise ConfigurationError(f"the environment: {variable} is not a setting of Sennit")
+        key = known[name]
+        names[key] = variable
+        table, dot, rest = key.partition(".")
+        if dot:
+            values.setdefault(table, {})[rest] = text
+        elif key == "allowed_origins":
+            values[key] = [part.strip() for part in text.split(",") if part.strip()]
+        else:
+            values[key] = text
+    return _Layer("the environment", values, names, loose=True)
+
+
+class _Reading:
+    """Puts the layers on top of each other."""
+
+    def __init__(self) -> None:
+        self._top: dict[str, Any] = {}
+        self._tables: dict[str, dict[str, Any]] = {table: {} for table in _TABLES}
+        self._namespaces: dict[str, NamespaceOptions] = {}
+        self._source = "the configuration"
+
+    def read(self, layers: list[_Layer]) -> Configuration:
+        """Return the whole."""
+        for layer in layers:
+            self._add(layer)
+        tables: dict[str, Any] = {}
+        for table, values in self._tables.items():
+            made = _protocol_settings() if table == "protocol" else _TABLES[table]()
+            try:
+                tables[table] = dataclasses.replace(made, **values)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{table}: {error}") from error
+        return Configuration(
+            **self._top, **tables, namespaces=self._namespaces, source=self._source
+        )
+
+    def _add(self, layer: _Layer) -> None:
+        values = layer.values
+        if "endpoint" in values and ("host" in values or "port" in values):
+            raise layer.complain("endpoint", "goes without host and port")
+        for key, value in values.items():
+            if key == "namespaces" and not layer.loose:
+                self._add_namespaces(layer, _table(layer, key, value))
+            elif key in _TABLES:
+                known = _keys_of(key)
+                for inner, item in _table(layer, key, value).items():
+                    whole = f"{key}.{inner}"
+                    self._tables[key][inner] = _convert(layer, whole, item, known.get(inner))
+            else:
+                self._top[key] = _convert(layer, key, value, _TOP.get(key))
+        if "host" in values or "port" in values:
+            self._top.pop("endpoint", None)
+
+    def _add_namespaces(self, layer: _Layer, namespaces: Mapping[str, Any]) -> None:
+        self._source = layer.source
+        for name, value in namespaces.items():
+            where = f"namespaces.{name}"
+            options: dict[str, Any] = {}
+            for key, item in _table(layer, where, value).items():
+                whole = f"{where}.{key}"
+                if key == "history":
+                    options[key] = _history(layer, whole, item)
+                else:
+                    options[key] = _convert(layer, whole, item, _NAMESPACE.get(key))
+            try:
+                self._namespaces[name] = NamespaceOptions(**options)
+            except ConfigurationError as error:
+                raise layer.complain(where, f"cannot be: {error}") from error
+
+
+def _table(layer: _Layer, key: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise layer.complain(key, f"is a table, not {value!r}")
+    return value
+
+
+def _history(layer: _Layer, key: str, value: Any) -> History:
+    values = {
+        inner: _convert(layer, f"{key}.{inner}", item, _HISTORY.get(inner))
+        for inner, item in _table(layer, key, value).items()
+    }
+    for needed in ("size", "ttl"):
+        if needed not in values:
+            raise layer.complain(key, f"needs {needed}")
+    try:
+        return History(**values)
+    except ConfigurationError as error:
+        raise layer.complain(key, f"cannot be: {error}") from error
+
+
+def _convert(layer: _Layer, key: str, value: Any, form: Any) -> Any:
+    if form is None:
+        raise layer.complain(key, "is not a setting of Sennit")
+    try:
+        return msgspec.convert(value, form, strict=not layer.loose)
+    except msgspec.ValidationError:
+        raise layer.complain(key, f"is {_expected(form)}, not {value!r}") from None

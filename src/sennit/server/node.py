@@ -1,0 +1,146 @@
+"""A node: one running app, its hub on a broker, and the ways in for clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.web.resource import IResource
+
+from sennit.brokers.memory import MemoryBroker, MemoryPresence
+from sennit.errors import ConfigurationError, HandshakeError
+from sennit.hub.app import App
+from sennit.hub.hub import Hub
+from sennit.interfaces import Accepted, Mount
+from sennit.model.request import ConnectionRequest
+from sennit.net.coroutine import runner_for
+from sennit.protocols.centrifuge.mount import CentrifugeMount
+from sennit.protocols.raw import RawMount
+from sennit.server import chat
+from sennit.server.configuration import Configuration
+from sennit.web.folder import Folder
+from sennit.web.health import Health, Status
+from sennit.web.page import built_page, page_folder
+
+__all__ = ["SDK_PATH", "Node"]
+
+SDK_PATH = "/connection/websocket"
+"""Where the SDKs connect."""
+
+
+class Node:
+    """Picks the parts for an app, and starts and stops them in order.
+
+    Args:
+        app: the declarations.
+        reactor: any Twisted reactor.
+        configuration: bounds, times, namespaces.
+
+    Attributes:
+        hub: the hub.
+        mounts: what is mounted at which WebSocket path; it lets nobody in unless the node runs.
+
+    Raises:
+        ConfigurationError: a declaration or a setting cannot be honoured.
+    """
+
+    def __init__(self, app: App, reactor: Any, configuration: Configuration) -> None:
+        self._app = app
+        self._configuration = configuration
+        self._status: Status = "starting"
+        self._withdraw: Callable[[], None] | None = None
+        self.hub = Hub(
+            app,
+            broker=MemoryBroker(reactor),
+            presence=MemoryPresence(),
+            clock=reactor,
+            run=runner_for(reactor),
+            settings=configuration.hub,
+        )
+        if SDK_PATH in app.raw_routes:
+            raise ConfigurationError(f"the raw path {SDK_PATH!r} is that of the SDKs")
+        mounts: dict[str, Mount] = {SDK_PATH: CentrifugeMount(self.hub, configuration.protocol)}
+        for path, route in app.raw_routes.items():
+            mounts[path] = RawMount(self.hub, route)
+        self.mounts: Mapping[str, Mount] = {
+            path: _Gate(mount, self) for path, mount in mounts.items()
+        }
+
+    @property
+    def status(self) -> Status:
+        """Whether it is ``"starting"``, ``"ok"`` or ``"stopping"``."""
+        return self._status
+
+    async def start(self) -> None:
+        """Declare the configuration's namespaces and start the hub.
+
+        Raises:
+            ConfigurationError: a declaration cannot be honoured, or the app is served already.
+        """
+        self._withdraw = self._configuration.declare_namespaces(self._app)
+        try:
+            await self.hub.start()
+        except BaseException:
+            self._withdraw()
+            raise
+        self._status = "ok"
+
+    def retire(self) -> None:
+        """Let nobody in any more, and say so."""
+        self._status = "stopping"
+
+    async def stop(self) -> None:
+        """Disconnect whoever is left, stop the broker, take the namespaces away."""
+        self.retire()
+        try:
+            await self.hub.stop()
+        finally:
+            if self._withdraw is not None:
+                self._withdraw()
+
+    def web(self) -> Folder:
+        """Return the pages: health, and what the configuration wants at ``/``.
+
+        Raises:
+            ConfigurationError: the page's folder is none.
+        """
+        root = self._page()
+        root.place("/health", Health(lambda: self._status))
+        return root
+
+    def _page(self) -> Folder:
+        name = self._configuration.page or ("chat" if self._app is chat.app else "none")
+        if name == "none":
+            return Folder()
+        if name != "chat":
+            folder = Path(name)
+            if not (folder / "index.html").is_file():
+                raise ConfigurationError(f"page: {name} is not a folder with an index.html")
+            return page_folder(folder)
+        page: IResource = built_page("chat")
+        if isinstance(page, Folder):
+            return page
+        root = Folder()
+        root.place("/", page)
+        return root
+
+
+class _Gate:
+    """Implements ``Mount``: another one, while the node runs.
+
+    Args:
+        mount: the other one.
+        node: whose it is.
+    """
+
+    def __init__(self, mount: Mount, node: Node) -> None:
+        self._mount = mount
+        self._node = node
+
+    def open(self, request: ConnectionRequest) -> Accepted:
+        """Take the connection, or refuse it with 503."""
+        status = self._node.status
+        if status != "ok":
+            raise HandshakeError(503, f"the server is {status}", (("Retry-After", "1"),))
+        return self._mount.open(request)
