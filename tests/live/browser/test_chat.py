@@ -259,7 +259,8 @@ def test_policy_of_the_page(stage: Stage) -> None:
     response = ann.page.goto(ann.url)
     assert response is not None
     policy = response.header_value("content-security-policy") or ""
-    assert "default-src 'self'" in policy
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
     assert "unsafe" not in policy
     ann.arrive("Ann")
     assert all(url.startswith(ann.url) for url in asked), asked
