@@ -20,6 +20,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Site
+from twisted.web.static import Data
 from twisted.web.test.requesthelper import DummyChannel, DummyRequest
 
 from sennit.engine.connection import CLIENT, Connection
@@ -39,6 +40,7 @@ class Tree:
         )
         root = Resource()
         root.putChild(b"ws", self.resource)
+        root.putChild(b"page", Data(b"a page", "text/plain"))
         self.site = Site(root, reactor=self.clock, timeout=60)
 
     def ask(self, data: bytes) -> Any:
@@ -76,8 +78,8 @@ def test_the_connection_is_taken_over() -> None:
 def test_it_works_over_a_kept_alive_connection() -> None:
     """After other pages; what they are owed goes first."""
     tree = Tree()
-    socket = tree.ask(b"GET /missing HTTP/1.1\r\nHost: a\r\n\r\n" + upgrade_request())
-    assert socket.taken.index(b"404") < socket.taken.index(b"101 ")
+    socket = tree.ask(b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n" + upgrade_request())
+    assert socket.taken.index(b"200 OK") < socket.taken.index(b"101 ")
     assert len(tree.mount.handlers) == 1
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from tests.live.browser.person import Person
 from tests.live.process import ROOT, Process, wait_for_port
+from tests.live.requirement import require_node, require_program
 from tests.live.sdk.wire import Wire
+from tools.page import PAGES, build_pages, pages_are_current
 
 SERVE = ["-m", "sennit", "serve"]
-
-SOURCE = ROOT / "apps" / "chat"
-BUILT = ROOT / "src" / "sennit" / "web" / "pages" / "chat" / "index.html"
 
 ARGUMENTS = [
     "--headless",
@@ -32,23 +28,13 @@ ARGUMENTS = [
 ]
 
 
-def _built_from() -> float:
-    """Return when the newest of the page's sources was changed."""
-    files = [SOURCE / "index.html", SOURCE / "package-lock.json", SOURCE / "vite.config.ts"]
-    files += [path for folder in ("src", "public") for path in (SOURCE / folder).rglob("*")]
-    return max(path.stat().st_mtime for path in files)
-
-
 @pytest.fixture(scope="session")
 def page_files() -> Path:
     """Return the folder of the built page, built anew if its sources are newer."""
-    if not BUILT.exists() or BUILT.stat().st_mtime < _built_from():
-        npm = which("npm")
-        assert npm is not None, "the chat page is not built, and there is no npm to build it"
-        if not (SOURCE / "node_modules").exists():
-            subprocess.run([npm, "ci"], cwd=SOURCE, check=True, timeout=300)  # noqa: S603
-        subprocess.run([npm, "run", "build"], cwd=SOURCE, check=True, timeout=120)  # noqa: S603
-    return BUILT.parent
+    if not pages_are_current():
+        require_node(ROOT / "apps" / "chat")
+        build_pages()
+    return PAGES["chat"]
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +44,7 @@ def browser() -> Iterator[Browser]:
     It is closed with its module: while Playwright runs, this thread has a running event loop, and
     other tests start their own.
     """
-    program = which("chromium")
-    if program is None:
-        message = "chromium is not installed (apt-get install chromium): NO BROWSER TEST WAS RUN"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+    program = require_program("chromium")
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield made

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import which
 
 import pytest
 from tests.live.process import Process, wait_for_port
+from tests.live.requirement import require_node
 from tests.live.sdk.wire import Wire
 
 JS = Path(__file__).with_name("js")
@@ -61,14 +59,4 @@ def served(server: tuple[int, Process], new_port: Callable[[], int]) -> Iterator
 @pytest.fixture(scope="session")
 def node() -> str:
     """Return the program ``node``, with the SDK installed for it as its lock file says."""
-    program = which("node")
-    npm = which("npm")
-    if program is None or npm is None:
-        pytest.skip("there is no node with npm: the npm SDK was not tried")
-    installed = JS / "node_modules" / "centrifuge" / "package.json"
-    wanted = json.loads((JS / "package.json").read_text())["dependencies"]["centrifuge"]
-    if not installed.exists() or json.loads(installed.read_text())["version"] != wanted:
-        subprocess.run(  # noqa: S603 - npm itself
-            [npm, "ci", "--ignore-scripts"], cwd=JS, check=True, timeout=300
-        )
-    return program
+    return str(require_node(JS).program)

@@ -74,6 +74,7 @@ class Wire:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # An aborted transport closes its socket a turn later.
 
     async def _stall(self) -> None:
         self._answering.clear()

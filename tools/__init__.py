@@ -1,0 +1,1 @@
+"""What builds and tests the project; nothing of it is installed."""
