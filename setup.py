@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from setuptools import Command, setup
 from setuptools.command.build import build
+
 from tools.page import PAGES, ROOT, build_pages, page_sources
 
 

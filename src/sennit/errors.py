@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 __all__ = [
@@ -156,6 +157,8 @@ class Disconnect(SennitError):
             raise ValueError(f"a disconnect code is 3000 to 4999, not {code}")
         if not reason or len(reason.encode()) > 123:
             raise ValueError("a disconnect reason has 1 to 123 bytes of UTF-8")
+        if _is_json(reason):
+            raise ValueError(f"a disconnect reason is plain words, not JSON: {reason}")
         super().__init__(code, reason)
         self.code = code
         self.reason = reason
@@ -170,3 +173,11 @@ class NotRunning(SennitError):
 
 class ConfigurationError(SennitError):
     """A declaration or a setting that cannot be honoured; the message says which and why."""
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
-from tests.double import LateBroker, outcome
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from sennit.brokers.memory import MemoryBroker
 from sennit.interfaces import Broker, PublishOptions, PublishResult
 from sennit.model.publication import ClientInfo, HistoryPage, Publication, StreamPosition
+from tests.double import LateBroker, outcome
 
 KEPT = PublishOptions(history_size=3, history_ttl=60, meta_ttl=600)
 T = TypeVar("T")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.double import outcome
 from twisted.internet.task import Clock
 
 from sennit.brokers.memory import MemoryBroker, MemoryPresence
 from sennit.interfaces import PublishOptions
 from sennit.model.publication import ClientInfo, Publication
+from tests.double import outcome
 
 
 def test_expired_streams_and_keys_are_swept() -> None:

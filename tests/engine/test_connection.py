@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.wire import chunked, frame
 
 from sennit.engine.connection import CLIENT, CLOSED, CLOSING, OPEN, SERVER, Connection
 from sennit.engine.event import Close, Event, Failure, Message, Ping, Pong
 from sennit.errors import LocalProtocolError, RemoteProtocolError
+from tests.engine.wire import chunked, frame
 
 
 def close_frame(code: int, reason: str = "", *, masked: bool = True) -> bytes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.wire import KEY, frame
 
 from sennit.engine.frame import BINARY, PING, TEXT, encode_frame
+from tests.engine.wire import KEY, frame
 
 SIZES = [0, 1, 125, 126, 127, 65535, 65536]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.wire import chunked
 
 from sennit.engine.head import HeadReader
 from sennit.errors import HandshakeError
+from tests.engine.wire import chunked
 
 
 @given(st.data(), st.binary(max_size=60), st.binary(max_size=20))

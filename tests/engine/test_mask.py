@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.wire import naive_mask
 
 from sennit.engine.mask import apply_mask
+from tests.engine.wire import naive_mask
 
 
 @given(st.binary(max_size=600), st.binary(min_size=4, max_size=4), st.integers(0, 10))

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine.conftest import BUILDS
-from tests.engine.wire import chunked, frame
 
 from sennit.errors import RemoteProtocolError
+from tests.engine.conftest import BUILDS
+from tests.engine.wire import chunked, frame
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 LIMIT = 1 << 20

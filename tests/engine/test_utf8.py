@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.wire import chunked
 
 from sennit.engine.utf8 import Utf8Checker, is_utf8
+from tests.engine.wire import chunked
 
 
 def is_decodable(data: bytes) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.double import FakeCodec, FakeFraming, FakeTransport, LogKeeper, outcome
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -24,6 +23,7 @@ from sennit.hub.setting import HubSettings
 from sennit.interfaces import Broker
 from sennit.model.publication import StreamPosition
 from sennit.model.request import ConnectionRequest
+from tests.double import FakeCodec, FakeFraming, FakeTransport, LogKeeper, outcome
 
 
 class Person:

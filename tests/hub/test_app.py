@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.double import outcome
-from tests.hub.conftest import House
 
 from sennit.errors import ConfigurationError, NotRunning, ReplyError
 from sennit.hub.app import App
 from sennit.hub.namespace import History
 from sennit.model.publication import ClientInfo, Publication, StreamPosition
+from tests.double import outcome
+from tests.hub.conftest import House
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.double import outcome
-from tests.hub.conftest import House, Person
 from twisted.internet.defer import CancelledError, Deferred, fail
 
 from sennit.brokers.memory import MemoryBroker
@@ -17,6 +15,8 @@ from sennit.hub.setting import HubSettings
 from sennit.interfaces import PublishOptions
 from sennit.model.publication import ClientInfo, HistoryPage, Publication, StreamPosition
 from sennit.model.request import Closed
+from tests.double import outcome
+from tests.hub.conftest import House, Person
 
 
 class HeldBroker(MemoryBroker):

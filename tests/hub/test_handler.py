@@ -8,8 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.double import outcome
-from tests.hub.conftest import House, Person
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
 from sennit.errors import ConfigurationError, Disconnect, ReplyError
@@ -17,6 +15,8 @@ from sennit.hub.request import ConnectRequest, Credentials
 from sennit.hub.setting import HubSettings
 from sennit.model.publication import Publication
 from sennit.model.request import Closed
+from tests.double import outcome
+from tests.hub.conftest import House, Person
 
 Answer = Callable[[Any], Callable[..., Any]]
 

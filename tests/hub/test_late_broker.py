@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.double import LateBroker, outcome
-from tests.hub.conftest import House, Person
 from twisted.internet.defer import CancelledError, Deferred
 
 from sennit.errors import ReplyError
 from sennit.hub.namespace import History
 from sennit.model.publication import StreamPosition
 from sennit.model.request import Closed
+from tests.double import LateBroker, outcome
+from tests.hub.conftest import House, Person
 
 CHANNEL = "room:a"
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from tests.double import outcome
-from tests.hub.conftest import House, Person
 
 from sennit.errors import ConfigurationError
 from sennit.hub.namespace import History
 from sennit.hub.outbox import Outbox, Waiting
 from sennit.hub.setting import HubSettings
 from sennit.model.code import UnsubscribeCode
+from tests.double import outcome
+from tests.hub.conftest import House, Person
 
 
 def _slow(house: House, limit: int = 200) -> Person:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from tests.double import outcome
-from tests.hub.conftest import House
 
 from sennit.errors import Disconnect, ReplyError
 from sennit.hub.namespace import History
 from sennit.hub.setting import HubSettings
 from sennit.model.publication import StreamPosition
 from sennit.model.request import Closed
+from tests.double import outcome
+from tests.hub.conftest import House
 
 
 def _room(house: House, **options: object) -> None:

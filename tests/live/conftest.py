@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
 from tests.live.loop import Loop
 from tests.live.process import Process, wait_for_port
 

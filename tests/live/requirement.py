@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
 from tools.debian import find_program
 from tools.node import Node, NodeMissingError, find_node
 from tools.page import install_packages

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.double import outcome
-from tests.net.double import FakeSocket, FakeTransport
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.error import ConnectionRefusedError as RefusedError
@@ -23,6 +21,8 @@ from sennit.engine.handshake import Request, accept_response, check_upgrade, par
 from sennit.errors import HandshakeError
 from sennit.net.client import _Address, connect
 from sennit.net.websocket import WebSocket
+from tests.double import outcome
+from tests.net.double import FakeSocket, FakeTransport
 
 
 @implementer(IStreamClientEndpoint)

@@ -9,11 +9,11 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from tests.double import LogKeeper, outcome
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 
 from sennit.net.coroutine import runner_for
+from tests.double import LogKeeper, outcome
 
 place: ContextVar[str] = ContextVar("place", default="nowhere")
 

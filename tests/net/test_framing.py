@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.net.double import Wire
-
 from sennit.engine.event import Message
 from sennit.net.framing import StreamGroup, WebSocketFraming
+from tests.net.double import Wire
 
 
 def test_framings_of_one_kind_are_equal() -> None:

@@ -6,18 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.double import outcome
-from tests.net.double import (
-    FakeSecureTransport,
-    FakeSocket,
-    FakeTransport,
-    RecordingMount,
-    body_of,
-    header_of,
-    refusal,
-    status_of,
-    upgrade_request,
-)
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
@@ -31,6 +19,18 @@ from sennit.model.request import Closed
 from sennit.net.front_door import FrontDoor
 from sennit.net.http import BoundedChannel
 from sennit.net.setting import WebSocketSettings
+from tests.double import outcome
+from tests.net.double import (
+    FakeSecureTransport,
+    FakeSocket,
+    FakeTransport,
+    RecordingMount,
+    body_of,
+    header_of,
+    refusal,
+    status_of,
+    upgrade_request,
+)
 
 GET = b"GET /page HTTP/1.1\r\nHost: example.com\r\n\r\n"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.double import outcome
 from twisted.internet.defer import succeed
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
@@ -12,6 +11,7 @@ from zope.interface import implementer
 
 from sennit.net.front_door import FrontDoor
 from sennit.net.listener import listen
+from tests.double import outcome
 
 
 async def handler(ws: Any) -> None:

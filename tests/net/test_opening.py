@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.double import LogKeeper
-from tests.net.double import KEY, RecordingMount, refusal, upgrade_request
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.task import Clock
 
@@ -14,6 +12,8 @@ from sennit.engine.handshake import accept_response, parse_request
 from sennit.errors import HandshakeError
 from sennit.net.opening import describe_address, open_stream
 from sennit.net.setting import WebSocketSettings
+from tests.double import LogKeeper
+from tests.net.double import KEY, RecordingMount, refusal, upgrade_request
 
 PEER = IPv4Address("TCP", "192.0.2.1", 54321)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.net.double import FakeSecureTransport, FakeSocket, FakeTransport
 from twisted.protocols.policies import ProtocolWrapper
 
 from sennit.net.outlet import Outlet, abort
+from tests.net.double import FakeSecureTransport, FakeSocket, FakeTransport
 
 
 class Drained:

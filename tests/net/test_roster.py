@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.double import outcome
 from twisted.internet.defer import CancelledError
 
 from sennit.net.roster import Roster
+from tests.double import outcome
 
 
 class Connection:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.double import LogKeeper
-from tests.net.double import PLENTY, FakeSecureTransport, FakeTransport, Wire
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 
 from sennit.engine.connection import CLIENT
@@ -15,6 +13,8 @@ from sennit.engine.frame import encode_frame
 from sennit.errors import LocalProtocolError
 from sennit.model.request import Closed
 from sennit.net.framing import WebSocketFraming
+from tests.double import LogKeeper
+from tests.net.double import PLENTY, FakeSecureTransport, FakeTransport, Wire
 
 FRAME = WebSocketFraming().prepare(b"frame")
 LATE = "the peer did not finish the closing in time"

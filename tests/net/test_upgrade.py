@@ -5,16 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.double import outcome
-from tests.net.double import (
-    FakeSocket,
-    RecordingMount,
-    body_of,
-    header_of,
-    refusal,
-    status_of,
-    upgrade_request,
-)
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -27,6 +17,16 @@ from sennit.engine.connection import CLIENT, Connection
 from sennit.model.request import Closed
 from sennit.net.setting import WebSocketSettings
 from sennit.net.upgrade import WebSocketResource
+from tests.double import outcome
+from tests.net.double import (
+    FakeSocket,
+    RecordingMount,
+    body_of,
+    header_of,
+    refusal,
+    status_of,
+    upgrade_request,
+)
 
 
 class Tree:

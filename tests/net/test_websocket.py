@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.double import LogKeeper, outcome
-from tests.net.double import FakeSocket, upgrade_request
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
@@ -30,6 +28,8 @@ from sennit.net.websocket import (
     WebSocketDriver,
     broadcast,
 )
+from tests.double import LogKeeper, outcome
+from tests.net.double import FakeSocket, upgrade_request
 
 
 class Room:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from tests.double import FakeFraming, FakeTransport, LogKeeper, outcome
 from twisted.internet.task import Clock
 
 from sennit.brokers.memory import MemoryBroker, MemoryPresence
@@ -22,6 +21,7 @@ from sennit.model.request import Closed, ConnectionRequest
 from sennit.protocols.centrifuge.mount import CentrifugeMount
 from sennit.protocols.centrifuge.setting import ProtocolSettings
 from sennit.protocols.raw import RawMount
+from tests.double import FakeFraming, FakeTransport, LogKeeper, outcome
 
 GONE = Closed(1001, "going away")
 

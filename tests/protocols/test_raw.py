@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.double import LateBroker
-from tests.protocols.conftest import House
 from twisted.internet.defer import Deferred
 
 from sennit.errors import Disconnect, ReplyError
 from sennit.hub.request import ConnectRequest, Credentials
 from sennit.model.publication import Publication
+from tests.double import LateBroker
+from tests.protocols.conftest import House
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 import typing
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ class Run:
             signal.signal(number, self._on_signal)
         try:
             self._server = Server(self._app, self._reactor, None, self._configuration)
-        except ConfigurationError as error:
+        except Exception as error:
             self._complain(error)
             return
         self._server.stop_with_reactor()
@@ -118,12 +119,15 @@ class Run:
     def _complain(self, error: BaseException) -> None:
         from sennit.server.listening import ListenError  # noqa: PLC0415
 
+        if self._signals:
+            return  # It was told to stop before it had started.
         if isinstance(error, ListenError):
             hint = "; choose another with --port" if error.in_use else ""
             self._complaint = Complaint(f"{error}{hint}")
         elif isinstance(error, ConfigurationError):
             self._complaint = Misuse(str(error))
         else:
+            traceback.print_exception(error)
             self._complaint = Complaint(f"the server could not start: {error!r}")
         self._reactor.stop()
 

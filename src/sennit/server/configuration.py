@@ -32,6 +32,7 @@ In the environment a key of a table has the table's name before it: ``SENNIT_POR
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 import typing
 from collections.abc import Callable, Mapping
@@ -201,9 +202,19 @@ _NAMESPACE: dict[str, Any] = {
         ("allow_subscribe", "allow_publish", "allow_presence", "allow_history"), frozenset[Grant]
     ),
 }
-_HISTORY: dict[str, Any] = {"size": int, "ttl": float, "meta_ttl": float}
-_FOREIGN = ("SERVICE_", "PORT_", "NO_EXTENSIONS", "CONFIG")
-"""What else may begin with SENNIT_: Kubernetes sets the first two for a service of this name."""
+_HISTORY: dict[str, Any] = {
+    "size": typing.Annotated[int, msgspec.Meta(ge=1)],
+    "ttl": typing.Annotated[float, msgspec.Meta(gt=0)],
+    "meta_ttl": typing.Annotated[float, msgspec.Meta(gt=0)],
+}
+_OTHERS = frozenset({"CONFIG", "NO_EXTENSIONS"})
+"""Variables of ours that are no settings."""
+_KUBERNETES = re.compile(
+    r"(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+"""What Kubernetes says of services called sennit or sennit-something, after the prefix."""
+_KUBERNETES_PORT = re.compile(r"(tcp|udp|sctp)://.*")
+"""What it says in SENNIT_PORT or SENNIT_SOMETHING_PORT."""
 
 
 def _keys_of(table: str) -> dict[str, Any]:
@@ -284,10 +295,8 @@ def _read_environment(environment: Mapping[str, str]) -> _Layer:
     names: dict[str, str] = {}
     for variable, text in environment.items():
         name = variable.removeprefix(PREFIX)
-        if name == variable or name.startswith(_FOREIGN):
+        if name == variable or name in _OTHERS or _is_of_kubernetes(name, text):
             continue
-        if name == "PORT" and text.startswith("tcp://"):
-            continue  # Kubernetes again
         if name not in known:
             raise ConfigurationError(f"the environment: {variable} is not a setting of Sennit")
         key = known[name]
@@ -302,12 +311,19 @@ def _read_environment(environment: Mapping[str, str]) -> _Layer:
     return _Layer("the environment", values, names, loose=True)
 
 
+def _is_of_kubernetes(name: str, text: str) -> bool:
+    if _KUBERNETES.fullmatch(name) is not None:
+        return True
+    return name.endswith("PORT") and _KUBERNETES_PORT.fullmatch(text) is not None
+
+
 class _Reading:
     """Puts the layers on top of each other."""
 
     def __init__(self) -> None:
         self._top: dict[str, Any] = {}
         self._tables: dict[str, dict[str, Any]] = {table: {} for table in _TABLES}
+        self._sources: dict[str, list[str]] = {table: [] for table in _TABLES}
         self._namespaces: dict[str, NamespaceOptions] = {}
         self._source = "the configuration"
 
@@ -321,7 +337,8 @@ class _Reading:
             try:
                 tables[table] = dataclasses.replace(made, **values)
             except ConfigurationError as error:
-                raise ConfigurationError(f"{table}: {error}") from error
+                sources = " and ".join(self._sources[table])
+                raise ConfigurationError(f"{sources}: {table}: {error}") from error
         return Configuration(
             **self._top, **tables, namespaces=self._namespaces, source=self._source
         )
@@ -335,6 +352,7 @@ class _Reading:
                 self._add_namespaces(layer, _table(layer, key, value))
             elif key in _TABLES:
                 known = _keys_of(key)
+                self._sources[key].append(layer.source)
                 for inner, item in _table(layer, key, value).items():
                     whole = f"{key}.{inner}"
                     self._tables[key][inner] = _convert(layer, whole, item, known.get(inner))

@@ -58,9 +58,10 @@ class Listening:
         configuration: Configuration,
     ) -> None:
         where = endpoint if endpoint is not None else configuration.endpoint
-        self._words = where if isinstance(where, str) else ""
+        self._words = where if isinstance(where, str) else "the endpoint"
         if where is None:
             host, port = configuration.host, configuration.port
+            self._words = _where(host, port)
             kind = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
             self._endpoint: Any = kind(reactor, port, backlog=BACKLOG, interface=host)
         elif isinstance(where, str):
@@ -80,11 +81,11 @@ class Listening:
             self._port = await listening
         except CannotListenError as error:
             raise _explain(error) from error
-        except (OSError, OverflowError) as error:
-            # Not every step of Twisted's is behind its own exception.
+        except (OSError, OverflowError, ValueError) as error:
+            # Not every step of Twisted's is behind its own exception, and a ValueError is what
+            # Python says of a host like "127.0.0..1".
             in_use = getattr(error, "errno", None) == errno.EADDRINUSE
-            words = self._words or "the endpoint"
-            raise ListenError(f"cannot listen on {words}: {error}", in_use) from error
+            raise ListenError(f"cannot listen on {self._words}: {error}", in_use) from error
 
     async def stop(self) -> None:
         """Listen no more; connections go on. Fine if it does not listen."""
@@ -117,6 +118,10 @@ class Listening:
         return None if self._port is None else self._port.getHost()
 
 
+def _where(host: str, port: int) -> str:
+    return f"port {port} on {host or 'every address'}"
+
+
 def _hosts(host: str) -> tuple[str, ...]:
     if host == "0.0.0.0":  # noqa: S104 - it was chosen by who configured it
         return "127.0.0.1", socket.gethostname()
@@ -138,10 +143,8 @@ def _parse(reactor: Any, description: str) -> Any:
 
 def _explain(error: CannotListenError) -> ListenError:
     host, port, why = error.interface, error.port, error.socketError
-    if isinstance(port, bytes):  # a UNIX socket's path
-        where = port.decode(errors="replace")
-    else:
-        where = f"port {port} on {host or 'every address'}"
+    # What it calls the port is a path where the socket is a UNIX one.
+    where = port.decode(errors="replace") if isinstance(port, bytes) else _where(host, port)
     number = getattr(why, "errno", None)
     if number == errno.EADDRINUSE or why == "Cannot acquire lock":
         return ListenError(f"{where} is in use", in_use=True)

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.web.resource import IResource
 
 from sennit.brokers.memory import MemoryBroker, MemoryPresence
-from sennit.errors import ConfigurationError, HandshakeError
+from sennit.errors import ConfigurationError, HandshakeError, NotRunning
 from sennit.hub.app import App
 from sennit.hub.hub import Hub
 from sennit.interfaces import Accepted, Mount
@@ -77,13 +77,19 @@ class Node:
 
         Raises:
             ConfigurationError: a declaration cannot be honoured, or the app is served already.
+            NotRunning: it was stopped before it ran.
         """
-        self._withdraw = self._configuration.declare_namespaces(self._app)
+        self._check_not_retired()
+        withdraw = self._configuration.declare_namespaces(self._app)
         try:
             await self.hub.start()
         except BaseException:
-            self._withdraw()
+            withdraw()
             raise
+        self._withdraw = withdraw
+        if self._status == "stopping":  # meanwhile
+            await self.stop()
+        self._check_not_retired()
         self._status = "ok"
 
     def retire(self) -> None:
@@ -91,19 +97,25 @@ class Node:
         self._status = "stopping"
 
     async def stop(self) -> None:
-        """Disconnect whoever is left, stop the broker, take the namespaces away."""
+        """Disconnect whoever is left, stop the broker, take the namespaces away. Final."""
         self.retire()
+        withdraw, self._withdraw = self._withdraw, None
+        if withdraw is None:
+            return  # It does not run, and the app may be another node's.
         try:
             await self.hub.stop()
         finally:
-            if self._withdraw is not None:
-                self._withdraw()
+            withdraw()
+
+    def _check_not_retired(self) -> None:
+        if self._status == "stopping":
+            raise NotRunning("the server was stopped")
 
     def web(self) -> Folder:
         """Return the pages: health, and what the configuration wants at ``/``.
 
         Raises:
-            ConfigurationError: the page's folder is none.
+            ConfigurationError: the page's folder is none, or cannot be read.
         """
         root = self._page()
         root.place("/health", Health(lambda: self._status))
@@ -115,9 +127,12 @@ class Node:
             return Folder()
         if name != "chat":
             folder = Path(name)
-            if not (folder / "index.html").is_file():
-                raise ConfigurationError(f"page: {name} is not a folder with an index.html")
-            return page_folder(folder)
+            try:
+                if not (folder / "index.html").is_file():
+                    raise ConfigurationError(f"page: {name} is not a folder with an index.html")
+                return page_folder(folder)
+            except OSError as error:
+                raise ConfigurationError(f"page: {name} cannot be read: {error}") from error
         page: IResource = built_page("chat")
         if isinstance(page, Folder):
             return page

@@ -77,6 +77,7 @@ class AppResource(Folder):
         Raises:
             ConfigurationError: from the Deferred: a declaration cannot be honoured, or the app
                 is served already.
+            NotRunning: from the Deferred: it was stopped before.
         """
         if self._starting is None:
             self._starting = Deferred.fromCoroutine(self._node.start())
@@ -97,6 +98,7 @@ class AppResource(Folder):
         self._node.retire()
         if self._starting is None:
             return
+        self._starting.cancel()
         why = disconnect(DisconnectCode.SHUTDOWN)
         self.hub.disconnect_all(why)
         await gatherResults(
@@ -109,6 +111,8 @@ class AppResource(Folder):
             self.start().addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> None:
+        if self._stopping is not None:
+            return  # That is why.
         self.log.failure("the app could not be started", failure=failure)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IStreamServerEndpoint
 
+from sennit.errors import NotRunning
 from sennit.hub.app import App
 from sennit.hub.hub import Hub
 from sennit.model.code import DisconnectCode, disconnect
@@ -115,6 +116,7 @@ class Server:
         Raises:
             ListenError: it cannot listen there; nothing is left running.
             ConfigurationError: a declaration cannot be honoured, or the app is served already.
+            NotRunning: it was stopped meanwhile.
         """
         await self._node.start()
         try:
@@ -122,6 +124,9 @@ class Server:
         except BaseException:
             await self._node.stop()
             raise
+        if self._stopping is not None:
+            await self._listening.stop()
+            raise NotRunning("the server was stopped")
 
     def stop_with_reactor(self) -> None:
         """Stop when the reactor shuts down, which waits for it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
 from tests.live.browser.person import Person
 from tests.live.process import ROOT, Process, wait_for_port
 from tests.live.requirement import require_node, require_program

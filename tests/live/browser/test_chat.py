@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+
 from tests.live.browser.conftest import Stage
 
 pytestmark = pytest.mark.deadline(90)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+
 from tests.live.browser.conftest import Stage
 from tests.live.browser.person import Person
 

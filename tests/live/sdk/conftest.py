@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from tests.live.process import Process, wait_for_port
 from tests.live.requirement import require_node
 from tests.live.sdk.wire import Wire

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from centrifuge import Client
+
 from tests.live.sdk.conftest import Served
 
 CLIENT = Path(__file__).with_name("js") / "client.mjs"

@@ -28,6 +28,7 @@ from centrifuge import (
     SubscriptionState,
     UnsubscribedContext,
 )
+
 from tests.live.sdk.conftest import Served
 
 Events = asyncio.Queue[tuple[str, Any]]

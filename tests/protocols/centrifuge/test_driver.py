@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from tests.double import LateBroker
-from tests.protocols.conftest import House, Wire
 from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from sennit.errors import Disconnect, ReplyError
 from sennit.hub.request import ConnectRequest, Credentials
 from sennit.protocols.centrifuge.setting import ProtocolSettings
+from tests.double import LateBroker
+from tests.protocols.conftest import House, Wire
 
 BAD = 3501
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.protocols.conftest import House
 
 from sennit.errors import HandshakeError
 from sennit.model.request import ConnectionRequest
 from sennit.protocols.centrifuge.mount import CentrifugeMount
+from tests.protocols.conftest import House
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,159 @@
+"""A reactor without sockets: ports that can fail or be slow to close, and triggers that fire."""
+
+# ruff: noqa: A002, N802, N803 - Twisted's names
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
+from twisted.internet.testing import MemoryReactorClock
+from zope.interface import implementer
+
+from tests.net.double import FakeSocket, status_of, upgrade_request
+
+__all__ = ["FakePort", "FakeReactor"]
+
+
+@implementer(IListeningPort)
+class FakePort:
+    """A port that knows where it listens, and whether it still does.
+
+    Attributes:
+        closing: what ``stopListening`` returns; ``None`` closes at once.
+    """
+
+    def __init__(self, address: IAddress, factory: Any, backlog: int) -> None:
+        self.address = address
+        self.factory = factory
+        self.backlog = backlog
+        self.listening = True
+        self.closing: Deferred[None] | None = None
+        factory.doStart()
+
+    def startListening(self) -> None:
+        """It does from the beginning."""
+
+    def stopListening(self) -> Deferred[None] | None:
+        assert self.listening
+        self.listening = False
+        self.factory.doStop()
+        return self.closing
+
+    def getHost(self) -> IAddress:
+        return self.address
+
+    def connect(self) -> FakeSocket:
+        """Return a connection to it."""
+        assert self.listening
+        socket = FakeSocket()
+        socket.protocol = self.factory.buildProtocol(None)
+        socket.protocol.makeConnection(socket)
+        return socket
+
+    def ask(self, data: bytes) -> FakeSocket:
+        """Say something over a new connection, and return it with the answer."""
+        socket = self.connect()
+        socket.deliver(data)
+        socket.drain()
+        return socket
+
+    def health(self) -> tuple[int, bytes]:
+        """Return the status and the body of ``/health``."""
+        taken = bytes(self.ask(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n").taken)
+        return status_of(taken), taken.partition(b"\r\n\r\n")[2]
+
+    def websocket(self, path: str = "/connection/websocket") -> FakeSocket:
+        """Return an open WebSocket, on which nothing was said yet."""
+        socket = self.ask(upgrade_request(path))
+        assert status_of(bytes(socket.taken)) == 101
+        socket.taken.clear()
+        return socket
+
+
+class FakeReactor(MemoryReactorClock):
+    """A reactor in memory.
+
+    Attributes:
+        ports: what was listened on.
+        refusal: what listening raises.
+    """
+
+    def __init__(self) -> None:
+        MemoryReactorClock.__init__(self)
+        self.ports: list[FakePort] = []
+        self.refusal: Exception | None = None
+        self._before_shutdown: dict[int, Callable[[], Any]] = {}
+        self._count = 0
+
+    @property
+    def port(self) -> FakePort:
+        """The only port."""
+        (port,) = self.ports
+        return port
+
+    def _listen(self, address: IAddress, factory: Any, backlog: int) -> FakePort:
+        if self.refusal is not None:
+            raise self.refusal
+        self.ports.append(FakePort(address, factory, backlog))
+        return self.ports[-1]
+
+    def listenTCP(
+        self, port: int, factory: IProtocolFactory, backlog: int = 50, interface: str = ""
+    ) -> Any:
+        port = port or 49152
+        address: IAddress = IPv4Address("TCP", interface or "0.0.0.0", port)  # noqa: S104
+        if ":" in interface:
+            address = IPv6Address("TCP", interface, port)
+        return self._listen(address, factory, backlog)
+
+    def listenSSL(
+        self,
+        port: int,
+        factory: IProtocolFactory,
+        contextFactory: Any,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> Any:
+        return self.listenTCP(port, factory, backlog, interface)
+
+    def listenUNIX(
+        self,
+        address: Any,
+        factory: IProtocolFactory,
+        backlog: int = 50,
+        mode: int = 0o666,
+        wantPID: int = 0,
+    ) -> Any:
+        return self._listen(UNIXAddress(address), factory, backlog)
+
+    def addSystemEventTrigger(
+        self, phase: str, eventType: str, callable: Callable[..., Any], *args: Any, **kw: Any
+    ) -> Any:
+        assert (phase, eventType, args, kw) == ("before", "shutdown", (), {})
+        self._count += 1
+        self._before_shutdown[self._count] = callable
+        return self._count
+
+    def removeSystemEventTrigger(self, triggerID: Any) -> None:
+        del self._before_shutdown[triggerID]
+
+    @property
+    def triggers_left(self) -> int:
+        """How many wait for the shutdown."""
+        return len(self._before_shutdown)
+
+    def shut_down(self) -> list[Any]:
+        """Fire what waits for the shutdown, and return what it answers."""
+        calls = list(self._before_shutdown.values())
+        self._before_shutdown.clear()
+        return [call() for call in calls]
+
+    def begin(self) -> None:
+        """Run, from the point of view of those who wait for it."""
+        self.hasRun = self.running = True
+        hooks, self.whenRunningHooks = self.whenRunningHooks, []
+        for hook, args, options in hooks:
+            hook(*args, **options)
