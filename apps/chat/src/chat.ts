@@ -154,7 +154,8 @@ export class Chat {
 
   /** Send a text to the open room. @returns false if it cannot be sent: empty, or too long. */
   send(text: string): boolean {
-    const trimmed = text.replace(/^\s*\n|\s+$/g, "");
+    // Half of a surrogate pair is no character: JSON would carry it, but no server can read it.
+    const trimmed = text.replace(/^\s*\n|\s+$/g, "").replace(/\p{Cs}/gu, "\uFFFD");
     if (trimmed === "" || textLength(trimmed) > TEXT_LIMIT) return false;
     this.#signal.stopped(); // Its arrival tells the others that we have stopped.
     this.rooms.get(this.current)?.timeline.unnote("unread");

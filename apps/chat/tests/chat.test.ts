@@ -276,6 +276,12 @@ describe("sending", () => {
     expect(shown()).toEqual(["hello"]);
   });
 
+  it("sends no half of a character", async () => {
+    await enter();
+    chat.send("a \ud83d b \u{1f642}");
+    expect(link.sent.map(({ text }) => text)).toEqual(["a \ufffd b \u{1f642}"]);
+  });
+
   it("sends one after the other", async () => {
     await enter();
     chat.send("one");
