@@ -3,18 +3,23 @@
 # ruff: noqa: A002, N802, N803 - Twisted's names
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from sennit.engine.connection import CLIENT, Connection
+from sennit.engine.event import Close, Event, Message
 from tests.net.double import FakeSocket, status_of, upgrade_request
 
-__all__ = ["FakePort", "FakeReactor"]
+__all__ = ["FakePort", "FakeReactor", "Visitor"]
 
 
 @implementer(IListeningPort)
@@ -62,15 +67,59 @@ class FakePort:
 
     def health(self) -> tuple[int, bytes]:
         """Return the status and the body of ``/health``."""
-        taken = bytes(self.ask(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n").taken)
+        socket = self.ask(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        taken = bytes(socket.taken)
+        socket.connectionLost(Failure(ConnectionDone()))
         return status_of(taken), taken.partition(b"\r\n\r\n")[2]
 
-    def websocket(self, path: str = "/connection/websocket") -> FakeSocket:
-        """Return an open WebSocket, on which nothing was said yet."""
+    def visit(self, path: str = "/connection/websocket") -> Visitor:
+        """Return somebody with an open WebSocket, on which nothing was said yet."""
         socket = self.ask(upgrade_request(path))
         assert status_of(bytes(socket.taken)) == 101
         socket.taken.clear()
-        return socket
+        return Visitor(socket)
+
+
+class Visitor:
+    """A client over a FakeSocket, who understands frames.
+
+    Args:
+        socket: its end of an open WebSocket.
+    """
+
+    def __init__(self, socket: FakeSocket) -> None:
+        self.socket = socket
+        self._engine = Connection(CLIENT)
+
+    def say(self, text: str) -> None:
+        """Send one text message."""
+        self.socket.deliver(self._engine.send(text.encode(), binary=False))
+
+    def connect(self) -> None:
+        """Connect as the SDKs do."""
+        self.say('{"id": 1, "connect": {}}')
+        (reply,) = self.hear()
+        assert isinstance(reply, Message)
+        assert "connect" in json.loads(reply.data)
+
+    def hear(self) -> list[Event]:
+        """Return what has arrived since the last call."""
+        self.socket.drain()
+        data = bytes(self.socket.taken)
+        self.socket.taken.clear()
+        return self._engine.receive(data)
+
+    def close(self, code: int) -> None:
+        """Answer a close frame that was heard, and go."""
+        (event,) = self.hear()
+        assert isinstance(event, Close)
+        assert event.code == code
+        self.socket.deliver(event.reply)
+        self.lose()
+
+    def lose(self) -> None:
+        """Lose the connection."""
+        self.socket.connectionLost(Failure(ConnectionDone()))
 
 
 class FakeReactor(MemoryReactorClock):

@@ -439,6 +439,13 @@ def test_a_port_out_of_range_in_code(port: int) -> None:
         Configuration(port=port)
 
 
+@pytest.mark.parametrize("host", ["bücher.example", "127.0.0.1\0", "a\nb"])
+def test_a_host_that_can_be_none(host: str) -> None:
+    """What Python's sockets would answer with a TypeError is refused before."""
+    with pytest.raises(ConfigurationError, match="host is an address or a name in ASCII, not "):
+        load_configuration(flags={"host": host})
+
+
 # -- namespaces ----------------------------------------------------------------------------------
 
 

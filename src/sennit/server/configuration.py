@@ -99,6 +99,8 @@ class Configuration:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigurationError(f"port is a number from 0 to 65535, not {self.port}")
+        if not (self.host.isascii() and self.host.isprintable()):
+            raise ConfigurationError(f"host is an address or a name in ASCII, not {self.host!r}")
 
     @property
     def websocket(self) -> WebSocketSettings:

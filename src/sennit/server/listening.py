@@ -82,8 +82,8 @@ class Listening:
         except CannotListenError as error:
             raise _explain(error) from error
         except (OSError, OverflowError, ValueError) as error:
-            # Not every step of Twisted's is behind its own exception, and a ValueError is what
-            # Python says of a host like "127.0.0..1".
+            # Not every step is behind Twisted's own exception: a port out of range, a name with
+            # letters that no host has.
             in_use = getattr(error, "errno", None) == errno.EADDRINUSE
             raise ListenError(f"cannot listen on {self._words}: {error}", in_use) from error
 

@@ -14,6 +14,7 @@ from sennit.model.code import DisconnectCode, disconnect
 from sennit.net.upgrade import WebSocketResource
 from sennit.server.configuration import Configuration
 from sennit.server.node import Node
+from sennit.server.work import Work
 from sennit.web.folder import Folder
 
 __all__ = ["AppResource", "resource"]
@@ -61,8 +62,8 @@ class AppResource(Folder):
         self._node = Node(app, reactor, configuration)
         self.hub: Hub = self._node.hub
         self._websockets: list[WebSocketResource] = []
-        self._starting: Deferred[None] | None = None
-        self._stopping: Deferred[None] | None = None
+        self._starting: Work | None = None
+        self._stopping: Work | None = None
         self.children.update(self._node.web().children)
         for path, mount in self._node.mounts.items():
             websocket = WebSocketResource(mount, reactor, configuration.websocket)
@@ -80,8 +81,8 @@ class AppResource(Folder):
             NotRunning: from the Deferred: it was stopped before.
         """
         if self._starting is None:
-            self._starting = Deferred.fromCoroutine(self._node.start())
-        return _after(self._starting)
+            self._starting = Work(self._node.start())
+        return self._starting.wait()
 
     def stop(self) -> Deferred[None]:
         """Stop: disconnect every client with 3001, and stop the broker. Final.
@@ -91,8 +92,8 @@ class AppResource(Folder):
             ``limits.close_timeout`` seconds at the latest.
         """
         if self._stopping is None:
-            self._stopping = Deferred.fromCoroutine(self._stop())
-        return _after(self._stopping)
+            self._stopping = Work(self._stop())
+        return self._stopping.wait()
 
     async def _stop(self) -> None:
         self._node.retire()
@@ -114,10 +115,3 @@ class AppResource(Folder):
         if self._stopping is not None:
             return  # That is why.
         self.log.failure("the app could not be started", failure=failure)
-
-
-def _after(work: Deferred[None]) -> Deferred[None]:
-    """Return a Deferred of the caller's own that fires as this one does."""
-    done: Deferred[None] = Deferred()
-    work.chainDeferred(done)
-    return done

@@ -15,6 +15,7 @@ from sennit.net.front_door import FrontDoor
 from sennit.server.configuration import Configuration
 from sennit.server.listening import Listening
 from sennit.server.node import Node
+from sennit.server.work import Work
 from sennit.web.site import WebSite
 
 __all__ = ["Server", "serve"]
@@ -93,7 +94,7 @@ class Server:
         self._listening = Listening(reactor, endpoint, configuration)
         self._trigger: Any = None
         self._closing: Deferred[None] | None = None
-        self._stopping: Deferred[None] | None = None
+        self._stopping: Work | None = None
 
     @property
     def port(self) -> int | None:
@@ -146,10 +147,8 @@ class Server:
             waiting for connections.
         """
         if self._stopping is None:
-            self._stopping = Deferred.fromCoroutine(self._stop())
-        done: Deferred[None] = Deferred()
-        self._stopping.chainDeferred(done)
-        return done
+            self._stopping = Work(self._stop())
+        return self._stopping.wait()
 
     def cut(self) -> None:
         """While it stops: wait no longer for connections, which end with the process."""
