@@ -184,7 +184,14 @@ def test_publish_handler_changes(house: House, kind: Answer, answer: Any, publis
 
 @KINDS
 @pytest.mark.parametrize(
-    ("answer", "code"), [(ReplyError(103, "no"), 103), (ValueError("x"), 100), (object(), 100)]
+    ("answer", "code"),
+    [
+        (ReplyError(103, "no"), 103),
+        (ValueError("x"), 100),
+        (object(), 100),
+        (b"words", 100),
+        (Publication(b"words"), 100),
+    ],
 )
 def test_publish_handler_refuses(house: House, kind: Answer, answer: Any, code: int) -> None:
     """A refused or failed publish is an error reply, and nothing is published."""

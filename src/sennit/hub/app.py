@@ -203,7 +203,7 @@ class App:
 
         Args:
             channel: its name; its namespace must be declared.
-            data: any value with a JSON form; ``bytes`` are taken to be JSON already.
+            data: any value with a JSON form; ``bytes`` are JSON already.
             tags: small text labels, sent along.
             idempotency_key: a publication with a key that this channel has seen within five
                 minutes is not published again; the answer is the first one's.
@@ -211,8 +211,8 @@ class App:
 
         Raises:
             NotRunning: at once, the app is not served.
-            TypeError: at once, the data has no JSON form.
-            ReplyError: from the Deferred: 102, no such namespace; 107, a bad name or no data.
+            TypeError: at once, the data has no JSON form, or its bytes are not JSON.
+            ReplyError: from the Deferred: 102, no such namespace; 107, a bad name.
         """
         return self.hub.publish(
             channel, data, tags=tags, idempotency_key=idempotency_key, info=info

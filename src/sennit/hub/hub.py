@@ -237,10 +237,7 @@ class Hub:
         return Deferred.fromCoroutine(self._publish(channel, publication, idempotency_key))
 
     async def _publish(self, channel: str, publication: Publication, key: str) -> StreamPosition:
-        namespace = self.namespace_for(channel)
-        if not publication.data:
-            raise reply_error(ErrorCode.BAD_REQUEST, "a publication has data")
-        return await self.keep(namespace, channel, publication, key)
+        return await self.keep(self.namespace_for(channel), channel, publication, key)
 
     async def keep(
         self, namespace: Namespace, channel: str, publication: Publication, key: str = ""

@@ -12,18 +12,26 @@ __all__ = ["decode_payload", "encode_payload"]
 
 T = TypeVar("T")
 
+_checker = msgspec.json.Decoder(msgspec.Raw)
+
 
 def encode_payload(value: Any) -> bytes:
     """Return a value as JSON.
 
-    ``bytes`` are taken to be JSON already and are passed on as they are.
+    ``bytes`` are JSON already: they are looked over, and passed on as they are.
 
     Raises:
-        TypeError: the value has no JSON form.
+        TypeError: the value has no JSON form, or the bytes are not JSON.
     """
-    if isinstance(value, bytes):
-        return value
-    return msgspec.json.encode(value)
+    if not isinstance(value, bytes):
+        return msgspec.json.encode(value)
+    try:
+        value.decode()  # which the checker leaves to whoever decodes the strings
+        _checker.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # Spliced into a frame as they are, they would break it for its reader.
+        raise TypeError(f"bytes are a payload only if they are JSON: {error}") from error
+    return value
 
 
 @overload

@@ -124,10 +124,10 @@ class Session:
         """Send the application's own message to this client alone.
 
         Args:
-            data: any value with a JSON form; ``bytes`` are taken to be JSON already.
+            data: any value with a JSON form; ``bytes`` are JSON already.
 
         Raises:
-            TypeError: the data has no JSON form.
+            TypeError: the data has no JSON form, or its bytes are not JSON.
         """
         payload = self.codec.encode_message(encode_payload(data))
         if payload is not None:
@@ -346,6 +346,7 @@ class Session:
                 if answer is None:
                     return publication
                 if isinstance(answer, Publication):
+                    encode_payload(answer.data)
                     return answer
                 return replace(publication, data=encode_payload(answer))
 
