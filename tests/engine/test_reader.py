@@ -19,18 +19,36 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 LIMIT = 1 << 20
 
 
-def reader(build: ModuleType, *, client: bool = False, **bounds: int) -> Any:
+class Feed:
+    """A reader that is asked for all that there is, after each piece.
+
+    Attributes:
+        items: what came out so far.
+    """
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self.items: list[tuple[int, bytes]] = []
+
+    def feed(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while (item := self._reader.next_item()) is not None:
+            opcode, payload, final = item
+            assert final
+            self.items.append((opcode, payload))
+
+
+def reader(build: ModuleType, *, client: bool = False, **bounds: int) -> Feed:
     """Return a reader, a server's unless said otherwise."""
     role = build.CLIENT if client else build.SERVER
-    return build.Reader(role, bounds.get("size", LIMIT), bounds.get("fragments", LIMIT))
+    return Feed(build.Reader(role, bounds.get("size", LIMIT), bounds.get("fragments", LIMIT)))
 
 
 def read(build: ModuleType, data: bytes, **options: Any) -> list[tuple[int, bytes]]:
     """Return what one read makes of the data."""
     made = reader(build, **options)
     made.feed(data)
-    items: list[tuple[int, bytes]] = made.items
-    return items
+    return made.items
 
 
 def refused(build: ModuleType, data: bytes, **options: Any) -> int:

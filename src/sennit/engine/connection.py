@@ -1,4 +1,4 @@
-"""A WebSocket connection after its handshake, without I/O (RFC 6455, 5 to 7)."""
+"""A WebSocket connection after its handshake, without I/O (RFC 6455, 5 to 7; RFC 7692, 6)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from sennit.engine import frame
 from sennit.engine.close import NO_STATUS, decode_close, encode_close
-from sennit.engine.event import Close, Event, Failure, Message, Ping, Pong
+from sennit.engine.deflate import Agreement, Compressor, Decompressor
+from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
 from sennit.engine.frame import encode_frame
 from sennit.engine.reader import CLIENT, SERVER, Reader
 from sennit.errors import LocalProtocolError, RemoteProtocolError
@@ -32,23 +33,31 @@ class Connection:
     Args:
         role: ``SERVER`` or ``CLIENT``.
         max_message: bytes in a message that the peer may send; over it the connection fails
-            with 1009, when a frame's head announces it and before its payload is taken.
+            with 1009, when a frame's head announces it and before its payload is taken; of a
+            compressed one, when so much has come out.
         max_fragments: frames in a message that the peer may send; likewise.
         new_mask: makes masking keys of four bytes, unpredictable (10.3).
+        deflate: what was agreed on about compression, or ``None``.
+        streaming: give messages in pieces (``Chunk``), as they come, not whole (``Message``).
 
     Attributes:
         role: ``SERVER`` or ``CLIENT``.
+        deflate: what was agreed on about compression.
         state: ``OPEN``, ``CLOSING`` or ``CLOSED``.
         close_sent: the code and the reason that we sent, or ``None``.
         close_received: the code and the reason that arrived, or ``None``.
     """
 
     __slots__ = (
+        "_compressing",
+        "_compressor",
         "_continuing",
         "_new_mask",
         "_reader",
+        "_streaming",
         "close_received",
         "close_sent",
+        "deflate",
         "role",
         "state",
     )
@@ -60,11 +69,18 @@ class Connection:
         max_message: int = 64 * 1024,
         max_fragments: int = 64 * 1024,
         new_mask: Callable[[], bytes] = _new_mask,
+        deflate: Agreement | None = None,
+        streaming: bool = False,
     ) -> None:
         self.role = role
+        self.deflate = deflate
         self._new_mask = new_mask
-        self._reader = Reader(role, max_message, max_fragments)
+        self._streaming = streaming
+        self._compressor = None if deflate is None else Compressor(deflate)
+        decompressor = None if deflate is None else Decompressor(deflate)
+        self._reader = Reader(role, max_message, max_fragments, decompressor, streaming)
         self._continuing = False
+        self._compressing = False
         self.state = OPEN
         self.close_sent: tuple[int, str] | None = None
         self.close_received: tuple[int, str] | None = None
@@ -72,34 +88,48 @@ class Connection:
     # -- what arrives ----------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Event]:
-        """Take bytes in and return what they mean.
+        """Take bytes in and return everything that they mean.
 
         A violation is the last event, a ``Failure``; after it, and after a ``Close``, everything
         is ignored.
         """
-        if self.state == CLOSED:
-            return []
-        reader = self._reader
-        error: RemoteProtocolError | None = None
-        try:
-            reader.feed(data)
-        except RemoteProtocolError as raised:
-            error = raised
-        items, reader.items = reader.items, []
-        events: list[Event] = []
-        for opcode, payload in items:
-            if opcode <= frame.BINARY:
-                events.append(Message(payload, opcode == frame.TEXT))
-            elif opcode == frame.PING:
-                events.append(Ping(payload, b"" if self.close_sent else self.pong(payload)))
-            elif opcode == frame.PONG:
-                events.append(Pong(payload))
-            else:
-                events.append(self._closed(payload))
-                return events
-        if error is not None:
-            events.append(self._failed(error))
+        self.feed(data)
+        events = []
+        while (event := self.next_event()) is not None:
+            events.append(event)
         return events
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes in, for :meth:`next_event` to say what they mean."""
+        if self.state != CLOSED:
+            self._reader.feed(data)
+
+    def next_event(self) -> Event | None:
+        """Return the next event; ``None`` where more bytes are needed, and after the last one.
+
+        What is not asked for is neither unmasked nor decompressed.
+        """
+        if self.state == CLOSED:
+            return None
+        try:
+            item = self._reader.next_item()
+        except RemoteProtocolError as error:
+            return self._failed(error)
+        if item is None:
+            return None
+        opcode, payload, final = item
+        if opcode <= frame.BINARY:
+            if self._streaming:
+                return Chunk(payload, opcode == frame.TEXT, final)
+            return Message(payload, opcode == frame.TEXT)
+        return self._control_event(opcode, payload)
+
+    def _control_event(self, opcode: int, payload: bytes) -> Event:
+        if opcode == frame.PING:
+            return Ping(payload, b"" if self.close_sent else self.pong(payload))
+        if opcode == frame.PONG:
+            return Pong(payload)
+        return self._closed(payload)
 
     def _closed(self, payload: bytes) -> Event:
         try:
@@ -136,8 +166,12 @@ class Connection:
         self._check_open()
         if self._continuing:
             raise LocalProtocolError("the message before is not finished")
+        deflate = self.deflate
         self._continuing = not fin
-        return self._frame(frame.BINARY if binary else frame.TEXT, payload, fin)
+        self._compressing = deflate is not None and (
+            not fin or len(payload) >= deflate.settings.threshold
+        )
+        return self._data_frame(frame.BINARY if binary else frame.TEXT, payload, fin)
 
     def send_more(self, payload: bytes, *, fin: bool) -> bytes:
         """Return the bytes of the next fragment of a message; the last with ``fin``.
@@ -149,7 +183,16 @@ class Connection:
         if not self._continuing:
             raise LocalProtocolError("there is no message to continue")
         self._continuing = not fin
-        return self._frame(frame.CONTINUATION, payload, fin)
+        return self._data_frame(frame.CONTINUATION, payload, fin)
+
+    def shared_frame_sent(self) -> None:
+        """Note that a message went out that :meth:`send` has not made, between two of its own.
+
+        The peer's window has that message in it and ours has not, so that nothing of what came
+        before may be referred to any more.
+        """
+        if self._compressor is not None:
+            self._compressor.reset()
 
     def ping(self, payload: bytes = b"") -> bytes:
         """Return the bytes of a ping.
@@ -194,6 +237,12 @@ class Connection:
             # A closed connection has sent one too: the answer to what closed it.
             raise LocalProtocolError("a close frame was sent: nothing may follow it")
 
-    def _frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
+    def _data_frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
+        if not self._compressing or self._compressor is None:
+            return self._frame(opcode, payload, fin)
+        packed = self._compressor.compress(payload, final=fin)
+        return self._frame(opcode, packed, fin, rsv=frame.RSV1 if opcode else 0)
+
+    def _frame(self, opcode: int, payload: bytes, fin: bool, rsv: int = 0) -> bytes:
         mask = self._new_mask() if self.role == CLIENT else None
-        return encode_frame(opcode, payload, fin=fin, mask=mask)
+        return encode_frame(opcode, payload, fin=fin, rsv=rsv, mask=mask)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sennit.errors import RemoteProtocolError
 
-__all__ = ["Close", "Event", "Failure", "Message", "Ping", "Pong"]
+__all__ = ["Chunk", "Close", "Event", "Failure", "Message", "Ping", "Pong"]
 
 
 class _Event:
@@ -42,6 +42,23 @@ class Message(_Event):
     def __init__(self, data: bytes, text: bool) -> None:
         self.data = data
         self.text = text
+
+
+class Chunk(_Event):
+    """A piece of a message, where messages are taken in pieces.
+
+    Attributes:
+        data: the payload; of text it is UTF-8, already checked, that may end within a character.
+        text: whether the message is text, else binary.
+        final: whether the message ends with it.
+    """
+
+    __slots__ = ("data", "final", "text")
+
+    def __init__(self, data: bytes, text: bool, final: bool) -> None:
+        self.data = data
+        self.text = text
+        self.final = final
 
 
 class Ping(_Event):
@@ -107,4 +124,4 @@ class Failure(_Event):
         return (self.error.close_code, self.error.reason, self.reply)
 
 
-Event = Message | Ping | Pong | Close | Failure
+Event = Message | Chunk | Ping | Pong | Close | Failure

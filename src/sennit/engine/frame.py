@@ -11,6 +11,7 @@ __all__ = [
     "CONTROL_LIMIT",
     "PING",
     "PONG",
+    "RSV1",
     "TEXT",
     "encode_frame",
 ]
@@ -21,6 +22,9 @@ BINARY = 0x2
 CLOSE = 0x8
 PING = 0x9
 PONG = 0xA
+
+RSV1 = 4
+"""The bit of a message's first frame that says that it is compressed (RFC 7692, 6)."""
 
 CONTROL_LIMIT = 125
 """Bytes in the payload of a control frame (5.5)."""

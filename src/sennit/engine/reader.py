@@ -1,26 +1,33 @@
-"""The reader: bytes to frames to messages, strictly (RFC 6455, 5).
+"""The reader: bytes to frames to messages, strictly (RFC 6455, 5; RFC 7692, 6.2).
 
 Written to be compiled from this source: no generators, integer states, slots, one buffer with an
-index. A whole unfragmented message costs one pass.
+index. It is asked for one item after the other, so that nothing is unmasked or decompressed before
+somebody wants it. A whole unfragmented message costs one pass.
 """
 
 from __future__ import annotations
 
 from sennit.engine.close import INVALID_DATA, MESSAGE_TOO_BIG, PROTOCOL_ERROR
+from sennit.engine.deflate import Decompressor
 from sennit.engine.frame import CONTROL_LIMIT, PONG, TEXT
 from sennit.engine.mask import apply_mask
 from sennit.engine.utf8 import Utf8Checker, is_utf8
 from sennit.errors import RemoteProtocolError
 
-__all__ = ["CLIENT", "SERVER", "Reader"]
+__all__ = ["CLIENT", "SERVER", "Item", "Reader"]
 
 CLIENT = 1
 SERVER = 2
 
+CHUNK = 64 * 1024
+"""Bytes that are decompressed at once."""
+
 _HEAD = 0
 _PAYLOAD = 1
+_INFLATING = 2
 
-_Item = tuple[int, bytes]
+Item = tuple[int, bytes, bool]
+"""An opcode (TEXT, BINARY, CLOSE, PING, PONG), a payload, and whether the message ends with it."""
 
 
 class Reader:
@@ -28,18 +35,20 @@ class Reader:
 
     Args:
         role: ``SERVER`` demands masked frames, ``CLIENT`` unmasked ones (5.1).
-        max_message: bytes in a message; more is refused when a frame's head announces it (1009).
+        max_message: bytes in a message, decompressed; more is refused when a frame's head
+            announces it, or as soon as so much has come out (1009).
         max_fragments: frames in a message; more is refused (1009).
-
-    Attributes:
-        items: what was read and not taken yet: an opcode (TEXT, BINARY, PING, PONG, CLOSE) and a
-            payload each. Text is UTF-8, checked.
+        decompressor: for messages with RSV1; ``None`` if that bit is not agreed on.
+        streaming: hand messages out in pieces, as they come.
     """
 
     __slots__ = (
         "_buffer",
         "_checker",
+        "_compressed",
+        "_compression",
         "_control",
+        "_decompressor",
         "_fin",
         "_fragments",
         "_index",
@@ -53,20 +62,37 @@ class Reader:
         "_parts",
         "_read",
         "_role",
+        "_size",
         "_state",
-        "items",
+        "_streaming",
     )
 
-    def __init__(self, role: int, max_message: int, max_fragments: int) -> None:
+    def __init__(
+        self,
+        role: int,
+        max_message: int,
+        max_fragments: int,
+        decompressor: Decompressor | None = None,
+        streaming: bool = False,
+    ) -> None:
         self._role = role
         self._max_message = max_message
         self._max_fragments = max_fragments
+        self._compression = decompressor is not None
+        self._decompressor: Decompressor
+        if decompressor is not None:
+            self._decompressor = decompressor
+        self._streaming = streaming
         self._buffer = b""
         self._index = 0
         self._state = _HEAD
         self._message = 0
         """The opcode of the message in progress, 0 between messages."""
+        self._compressed = False
+        """Whether the message in progress is."""
         self._fragments = 0
+        self._size = 0
+        """Bytes of the message in progress, decompressed."""
         self._parts = bytearray()
         """The message in progress, unmasked: one buffer, however small its fragments."""
         self._checker: Utf8Checker | None = None
@@ -77,28 +103,40 @@ class Reader:
         self._left = 0
         self._read = 0
         self._control = bytearray()
-        self.items: list[_Item] = []
 
     def feed(self, data: bytes) -> None:
-        """Read more bytes; what they complete is added to :attr:`items`.
-
-        Raises:
-            RemoteProtocolError: the peer broke the protocol. What came before stands in
-                :attr:`items`; nothing may be fed any more.
-        """
+        """Take more bytes in."""
         self._buffer = self._buffer[self._index :] + data if self._buffer else data
         self._index = 0
-        while self._read_on():
-            pass
+
+    def next_item(self) -> Item | None:
+        """Return the next item; ``None`` when more bytes are needed for one.
+
+        The payload of a text is UTF-8, checked; a piece of it may end within a character.
+
+        Raises:
+            RemoteProtocolError: the peer broke the protocol; nothing may be asked any more.
+        """
+        while True:
+            state = self._state
+            if state == _HEAD:
+                if not self._read_head():
+                    break
+                continue
+            if state == _PAYLOAD:
+                if self._left and self._index == len(self._buffer):
+                    break
+                item = self._read_payload()
+            else:
+                item = self._inflate()
+            if item is not None:
+                return item
         if self._index == len(self._buffer):
             self._buffer = b""
             self._index = 0
+        return None
 
-    def _read_on(self) -> bool:
-        """Take one step and return whether another one may be possible."""
-        if self._state == _HEAD:
-            return self._read_head()
-        return self._read_payload()
+    # -- the head of a frame ---------------------------------------------------------------------
 
     def _read_head(self) -> bool:  # noqa: C901 - one pass over the head, for speed
         buffer = self._buffer
@@ -142,7 +180,7 @@ class Reader:
     def _check_first(self, first: int) -> None:
         opcode = first & 0x0F
         if first & 0x70:
-            raise RemoteProtocolError(PROTOCOL_ERROR, "a reserved bit is set without an extension")
+            self._check_reserved(first, opcode)
         if opcode & 0x8:
             if opcode > PONG:
                 raise RemoteProtocolError(PROTOCOL_ERROR, f"opcode {opcode:#x} is reserved")
@@ -155,6 +193,15 @@ class Reader:
                 raise RemoteProtocolError(PROTOCOL_ERROR, "there is no message to continue")
         elif self._message:
             raise RemoteProtocolError(PROTOCOL_ERROR, "the message before is not finished")
+
+    def _check_reserved(self, first: int, opcode: int) -> None:
+        if first & 0x70 != 0x40 or not self._compression:
+            raise RemoteProtocolError(PROTOCOL_ERROR, "a reserved bit is set without an extension")
+        if opcode & 0x8 or not opcode:
+            # RFC 7692, 6.1: it belongs to messages, and stands in their first frame.
+            raise RemoteProtocolError(
+                PROTOCOL_ERROR, "only the first frame of a message says that it is compressed"
+            )
 
     def _check_second(self, opcode: int, second: int) -> None:
         if self._role == SERVER:
@@ -177,22 +224,29 @@ class Reader:
             return
         if opcode:
             self._message = opcode
+            self._compressed = bool(first & 0x40)
             self._fragments = 0
+            self._size = 0
         self._fragments += 1
         if self._fragments > self._max_fragments:
             raise RemoteProtocolError(
                 MESSAGE_TOO_BIG, f"a message has at most {self._max_fragments} fragments"
             )
-        if size + len(self._parts) > self._max_message:
+        if not self._compressed:
+            self._grow(size)
+
+    def _grow(self, size: int) -> None:
+        self._size += size
+        if self._size > self._max_message:
             raise RemoteProtocolError(
                 MESSAGE_TOO_BIG, f"a message has at most {self._max_message} bytes"
             )
 
-    def _read_payload(self) -> bool:
+    # -- the payload -----------------------------------------------------------------------------
+
+    def _read_payload(self) -> Item | None:
         index = self._index
         size = min(self._left, len(self._buffer) - index)
-        if size < self._left and not size:
-            return False
         data = self._buffer[index : index + size]
         if self._masked:
             data = apply_mask(data, self._key, self._read)
@@ -201,33 +255,55 @@ class Reader:
         self._read += size
         whole = self._left == 0
         if self._opcode & 0x8:
-            self._take_control(data, whole)
-        else:
-            self._take_data(data, whole)
+            return self._take_control(data, whole)
+        final = whole and self._fin
+        if self._compressed:
+            self._decompressor.feed(data, final=final)
+            self._state = _INFLATING
+            return None
         if whole:
             self._state = _HEAD
-        return whole
+        return self._take_data(data, final)
 
-    def _take_control(self, data: bytes, whole: bool) -> None:
+    def _inflate(self) -> Item | None:
+        decompressor = self._decompressor
+        # One byte over the limit shows that there is more.
+        data = decompressor.read(min(CHUNK, self._max_message - self._size + 1))
+        if data:
+            self._grow(len(data))
+            return self._take_data(data, final=False)
+        self._state = _PAYLOAD if self._left else _HEAD
+        if self._left or not self._fin:
+            return None
+        decompressor.end()
+        return self._take_data(b"", final=True)
+
+    def _take_control(self, data: bytes, whole: bool) -> Item | None:
         self._control += data
-        if whole:
-            self.items.append((self._opcode, bytes(self._control)))
-            self._control.clear()
+        if not whole:
+            return None
+        payload = bytes(self._control)
+        self._control.clear()
+        self._state = _HEAD
+        return self._opcode, payload, True
 
-    def _take_data(self, data: bytes, whole: bool) -> None:
-        final = whole and self._fin
-        if self._message == TEXT:
+    def _take_data(self, data: bytes, final: bool) -> Item | None:
+        message = self._message
+        if message == TEXT:
             self._check_text(data, final)
+        if final:
+            self._message = 0
+            self._checker = None
+        if self._streaming:
+            return (message, data, final) if data or final else None
         if not final:
             self._parts += data
-            return
+            return None
         if self._parts:
             self._parts += data
             data = bytes(self._parts)
             self._parts = bytearray()
-        self.items.append((self._message, data))
-        self._message = 0
-        self._checker = None
+        return message, data, True
 
     def _check_text(self, data: bytes, final: bool) -> None:
         checker = self._checker
