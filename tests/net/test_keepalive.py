@@ -13,16 +13,21 @@ class Peer:
     def __init__(self, interval: float = 30, timeout: float = 20) -> None:
         self.clock = Clock()
         self.pings: list[float] = []
+        self.payloads: list[bytes] = []
         self.given_up: list[float] = []
         self.progress = 0
         self.keepalive = Keepalive(
             self.clock,
             interval,
             timeout,
-            lambda: self.pings.append(self.clock.seconds()),
+            self.pinged,
             lambda: self.given_up.append(self.clock.seconds()),
             lambda: self.progress,
         )
+
+    def pinged(self, payload: bytes) -> None:
+        self.pings.append(self.clock.seconds())
+        self.payloads.append(payload)
 
     def pass_time(self, seconds: int) -> None:
         for _ in range(seconds):
@@ -85,7 +90,7 @@ def test_what_has_arrived_is_read_before_anybody_is_given_up() -> None:
     """The last timer leaves one turn of the loop to read in."""
     clock = Clock()
     given_up: list[bool] = []
-    keepalive = Keepalive(clock, 10, 4, lambda: None, lambda: given_up.append(True), lambda: None)
+    keepalive = Keepalive(clock, 10, 4, lambda _: None, lambda: given_up.append(True), lambda: None)
     clock.advance(10)
     for _ in range(4):
         clock.advance(1)
@@ -134,3 +139,19 @@ def test_giving_up_leaves_no_timer() -> None:
     peer.pass_time(60)
     peer.keepalive.stop()
     assert peer.clock.getDelayedCalls() == []
+
+
+def test_the_time_of_an_answer() -> None:
+    """A pong with the last ping's payload says how long it took; any other says nothing."""
+    peer = Peer(interval=10, timeout=4)
+    assert peer.keepalive.ponged(b"") is None
+    assert peer.keepalive.ponged(bytes(8)) is None
+    peer.pass_time(10)
+    peer.clock.advance(0.25)
+    (first,) = peer.payloads
+    assert peer.keepalive.ponged(first) == 0.25
+    peer.keepalive.heard()
+    peer.pass_time(10)
+    assert peer.keepalive.ponged(first) is None
+    peer.clock.advance(0.5)
+    assert peer.keepalive.ponged(peer.payloads[1]) == 0.5

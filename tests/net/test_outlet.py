@@ -21,6 +21,15 @@ class Drained:
         self.times += 1
 
 
+class RecordingEnd:
+    """A protocol that notes the end of its connection."""
+
+    lost = False
+
+    def connectionLost(self, _reason: object) -> None:
+        self.lost = True
+
+
 def socket_outlet(bound: int = 100, fresh: bool = True) -> tuple[FakeSocket, Outlet, Drained]:
     drained = Drained()
     socket = FakeSocket()
@@ -98,14 +107,7 @@ def test_progress_changes_when_something_is_taken() -> None:
 def test_a_broken_socket_is_left_to_its_transport() -> None:
     """The error comes up where Twisted looks for it."""
     socket, outlet, _ = socket_outlet()
-
-    class Protocol:
-        lost = False
-
-        def connectionLost(self, _reason: object) -> None:
-            self.lost = True
-
-    socket.protocol = Protocol()
+    socket.protocol = RecordingEnd()
     socket.broken = True
     outlet.write(b"x")
     assert not socket.protocol.lost
@@ -262,3 +264,57 @@ def test_a_lost_outlet_holds_nothing() -> None:
     outlet.lost()
     outlet.write(b"y")
     assert outlet.buffered == 0
+
+
+# -- the lower mark ------------------------------------------------------------------------------
+
+
+def low_outlet() -> tuple[FakeSocket, Outlet, Drained]:
+    """Return an outlet that is full from 100 bytes on, until it has come down to 30."""
+    drained = Drained()
+    socket = FakeSocket(room=0)
+    return socket, Outlet(socket, 100, drained, low=30, fresh=True), drained
+
+
+def test_a_full_one_has_room_again_at_the_lower_mark() -> None:
+    """Not before, and before all is gone, so that the next frames come in time."""
+    socket, outlet, drained = low_outlet()
+    for letter in (b"a", b"b", b"c", b"d"):
+        outlet.write(letter * 25)
+    assert (outlet.full, outlet.buffered) == (True, 100)
+    socket.drain(25)
+    assert (outlet.full, outlet.buffered, drained.times) == (True, 75, 0)
+    socket.drain(50)
+    assert (outlet.full, outlet.buffered, drained.times) == (False, 25, 1)
+    outlet.write(b"e" * 10)
+    socket.drain()
+    assert bytes(socket.taken) == b"a" * 25 + b"b" * 25 + b"c" * 25 + b"d" * 25 + b"e" * 10
+    assert (outlet.full, outlet.buffered) == (False, 0)
+
+
+def test_what_is_held_back_is_sent_before_the_end() -> None:
+    """Closing waits for all of it; cutting off, for nothing."""
+    socket, outlet, _ = low_outlet()
+    socket.protocol = RecordingEnd()
+    outlet.write(b"a" * 10)
+    outlet.write(b"b" * 10)
+    outlet.finish(linger=False)
+    socket.drain()
+    assert socket.protocol.lost
+    assert bytes(socket.taken) == b"a" * 10 + b"b" * 10
+    socket, outlet, _ = low_outlet()
+    outlet.write(b"a" * 10)
+    outlet.write(b"b" * 10)
+    outlet.abort()
+    assert outlet.buffered == 0
+
+
+def test_a_lower_mark_above_the_bound() -> None:
+    """It is taken for just below the bound."""
+    socket = FakeSocket(room=0)
+    outlet = Outlet(socket, 10, lambda: None, low=50, fresh=True)
+    outlet.write(b"x" * 5)
+    outlet.write(b"y" * 5)
+    assert outlet.full
+    socket.drain(5)
+    assert not outlet.full

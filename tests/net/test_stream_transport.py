@@ -13,6 +13,7 @@ from sennit.engine.frame import encode_frame
 from sennit.errors import LocalProtocolError
 from sennit.model.request import Closed
 from sennit.net.framing import WebSocketFraming
+from sennit.net.stream_transport import UNREAD_BYTES
 from tests.double import LogKeeper
 from tests.net.double import PLENTY, FakeSecureTransport, FakeTransport, Wire
 
@@ -219,8 +220,9 @@ def test_what_was_read_but_not_delivered_can_be_taken_in_the_end() -> None:
     wire.receive(wire.text("one", "two") + wire.peer.ping() + wire.text("three"))
     wire.lose(ConnectionDone())
     assert [data for data, _ in wire.handler.messages] == [b"one"]
-    assert wire.stream.take_unread() == [Message(b"two", True), Message(b"three", True)]
-    assert wire.stream.take_unread() == []
+    assert wire.stream.take_unread() == Message(b"two", True)
+    assert wire.stream.take_unread() == Message(b"three", True)
+    assert wire.stream.take_unread() is None
     wire.stream.resume_reading()
     wire.stream.pause_reading()
 
@@ -508,10 +510,30 @@ def test_a_peer_with_a_full_queue_gets_no_pings_on_top() -> None:
 def test_no_ping_follows_a_close_frame() -> None:
     """Neither one that is sent nor one that is asked for."""
     wire = Wire().begin()
-    wire.handler.on_message = lambda _data: wire.stream.pause_reading()
-    wire.receive(wire.text("pause") + wire.peer.close(1000, ""))
+    wire.stream.disconnect(4000, "enough")
     wire.stream.ping(b"")
-    wire.transport.drain(PLENTY)
-    assert wire.new() == []
-    wire.stream.disconnect(4000, "too late: the answer is the peer's code")
-    assert wire.new() == [Close(1000, "", b"")]
+    wire.receive(wire.peer.ping())
+    assert wire.new() == [Close(4000, "enough", wire.heard[0].reply)]
+
+
+def test_a_close_frame_that_was_not_read_yet() -> None:
+    """A connection that is lost while it does not read ended with the code that had come."""
+    wire = Wire().begin()
+    wire.handler.on_message = lambda _data: wire.stream.pause_reading()
+    wire.receive(wire.text("pause", "more") + wire.peer.close(4001, "bye"))
+    wire.lose(ConnectionDone())
+    assert wire.handler.closed == Closed(4001, "bye", None, "")
+    assert wire.stream.take_unread() == Message(b"more", True)
+
+
+def test_what_is_kept_of_what_was_not_read_has_a_bound() -> None:
+    """Beyond it the rest is given up, and the connection says why it ended."""
+    wire = Wire(max_message=UNREAD_BYTES).begin()
+    wire.handler.on_message = lambda _data: wire.stream.pause_reading()
+    wire.receive(wire.text("pause", "x" * UNREAD_BYTES, "y") + wire.peer.close(4001, "bye"))
+    wire.lose(ConnectionDone())
+    assert wire.handler.closed is not None
+    assert wire.handler.closed.code == 1006
+    assert wire.handler.closed.reason == "what had come in was too much to keep"
+    assert wire.stream.take_unread() == Message(b"x" * UNREAD_BYTES, True)
+    assert wire.stream.take_unread() is None

@@ -15,9 +15,10 @@ from sennit.engine.connection import CLIENT, SERVER, Connection
 from sennit.engine.event import Close, Event, Message, Ping
 from sennit.errors import ConnectionClosedError, ConnectionClosedOK, LocalProtocolError
 from sennit.model.request import Closed, ConnectionRequest
+from sennit.net.broadcast import broadcast
 from sennit.net.coroutine import runner_for
 from sennit.net.front_door import FrontDoor
-from sennit.net.listener import HandlerMount
+from sennit.net.mount import HandlerMount
 from sennit.net.setting import WebSocketSettings
 from sennit.net.stream_transport import StreamTransport
 from sennit.net.websocket import (
@@ -26,7 +27,6 @@ from sennit.net.websocket import (
     WAITING_SENDS,
     WebSocket,
     WebSocketDriver,
-    broadcast,
 )
 from tests.double import LogKeeper, outcome
 from tests.net.double import FakeSocket, upgrade_request

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sennit.engine.frame import BINARY, TEXT, encode_frame
+from sennit.engine.deflate import Agreement, Deflate, compress_shared
+from sennit.engine.frame import BINARY, RSV1, TEXT, encode_frame
 from sennit.interfaces import FanoutGroup, Transport
 
 __all__ = ["StreamGroup", "WebSocketFraming"]
@@ -37,27 +38,44 @@ class StreamGroup:
 class WebSocketFraming:
     """A server's frames, which are not masked: one whole message each.
 
+    A compressed one refers to no message before it, so that every connection with a window of at
+    least this size can take it (RFC 7692, 7.1.1).
+
     Args:
         binary: whether the messages are binary, else text.
+        deflate: what was agreed on about compression, if anything.
     """
 
-    __slots__ = ("_binary", "_opcode")
+    __slots__ = ("_binary", "_bits", "_deflate", "_opcode")
 
-    def __init__(self, binary: bool = False) -> None:
+    def __init__(self, binary: bool = False, deflate: Agreement | None = None) -> None:
         self._binary = binary
         self._opcode = BINARY if binary else TEXT
+        self._deflate: Deflate | None = None
+        self._bits = 0
+        if deflate is not None:
+            self._deflate = deflate.settings
+            self._bits = deflate.send_bits
+
+    def _values(self) -> tuple[bool, int, Deflate | None]:
+        return self._binary, self._bits, self._deflate
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, WebSocketFraming) and other._binary == self._binary
+        return isinstance(other, WebSocketFraming) and other._values() == self._values()
 
     def __hash__(self) -> int:
-        return hash((WebSocketFraming, self._binary))
+        return hash(self._values())
 
     def __repr__(self) -> str:
-        return f"WebSocketFraming(binary={self._binary})"
+        bits = f", {self._bits} bits" if self._deflate is not None else ""
+        return f"WebSocketFraming(binary={self._binary}{bits})"
 
     def prepare(self, payload: bytes) -> bytes:
         """Return the frame of a whole message."""
+        if self._deflate is not None:
+            packed = compress_shared(payload, self._deflate, self._bits)
+            if packed is not None:
+                return encode_frame(self._opcode, packed, rsv=RSV1)
         return encode_frame(self._opcode, payload)
 
     def group(self) -> FanoutGroup:

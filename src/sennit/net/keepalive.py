@@ -24,7 +24,7 @@ class Keepalive:
         clock: the time.
         interval: seconds between pings.
         timeout: seconds for something to be heard after a ping.
-        ping: sends one.
+        ping: sends one, with this payload.
         give_up: called once, when the peer is taken for dead.
         progress: returns something that changes when the peer takes what is queued for it.
     """
@@ -40,6 +40,7 @@ class Keepalive:
         "_ping",
         "_pinged",
         "_progress",
+        "_serial",
         "_suspended",
         "_taken",
         "_tick",
@@ -50,7 +51,7 @@ class Keepalive:
         clock: IReactorTime,
         interval: float,
         timeout: float,
-        ping: Callable[[], None],
+        ping: Callable[[bytes], None],
         give_up: Callable[[], None],
         progress: Callable[[], object],
     ) -> None:
@@ -65,6 +66,7 @@ class Keepalive:
         self._suspended = False
         self._left = 0
         self._pinged = 0.0
+        self._serial = 0
         self._due = 0.0
         self._call: IDelayedCall | None = None
         self._later(interval, self._send)
@@ -72,6 +74,12 @@ class Keepalive:
     def heard(self) -> None:
         """Note that something has arrived."""
         self._heard = True
+
+    def ponged(self, payload: bytes) -> float | None:
+        """Return how many seconds a pong took; ``None`` if it does not answer the last ping."""
+        if not self._serial or payload != self._payload:
+            return None
+        return self._clock.seconds() - self._pinged
 
     def suspend(self) -> None:
         """Note that we do not read: silence means nothing.
@@ -91,6 +99,11 @@ class Keepalive:
             self._call.cancel()
             self._call = None
 
+    @property
+    def _payload(self) -> bytes:
+        # Eight bytes: those of ``WebSocket.ping`` are four.
+        return self._serial.to_bytes(8, "big")
+
     def _later(self, delay: float, act: Callable[[], None]) -> None:
         self._due = self._clock.seconds() + delay
         self._call = self._clock.callLater(delay, act)
@@ -100,8 +113,9 @@ class Keepalive:
         self._left = TICKS
         self._pinged = self._clock.seconds()
         self._taken = self._progress()
+        self._serial += 1
         self._later(self._tick, self._judge)
-        self._ping()
+        self._ping(self._payload)
 
     def _judge(self) -> None:
         self._call = None

@@ -3,6 +3,7 @@
 # ruff: noqa: N802 - Twisted calls these methods
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,8 @@ class Outlet:
     Twisted's own ``write`` only queues: each costs a turn of the loop and two system calls to
     watch for writability. On a plain socket with nothing queued the outlet tries the socket
     first; only what that does not take is queued, and only then is the outlet the transport's
-    (pulling) producer, to hear when all is gone.
+    (pulling) producer, to hear when all is gone. It holds the last part of the queue back itself,
+    so that it also hears when the queue has come down to the lower mark.
 
     TLS, and transports that are no sockets, get everything through ``write``. Of them the outlet
     is the streaming producer, and the mark at which they pause it is the bound: Twisted's is
@@ -35,7 +37,8 @@ class Outlet:
     Args:
         transport: a connected Twisted transport without a producer.
         bound: bytes in a socket's queue from which on :attr:`full` holds.
-        drained: called when nothing is queued any more, after something was.
+        drained: called when what is queued has come down to ``low``, and when nothing is.
+        low: bytes in a socket's queue down to which it must come once it was full.
         fresh: whether nothing was ever written to the transport; else the first write is queued.
     """
 
@@ -45,7 +48,11 @@ class Outlet:
         "_cork",
         "_corked",
         "_drained",
+        "_full",
         "_gone",
+        "_held",
+        "_held_size",
+        "_low",
         "_queued",
         "_queueing",
         "_socket",
@@ -54,10 +61,20 @@ class Outlet:
     )
 
     def __init__(
-        self, transport: Any, bound: int, drained: Callable[[], None], *, fresh: bool = False
+        self,
+        transport: Any,
+        bound: int,
+        drained: Callable[[], None],
+        *,
+        low: int = 0,
+        fresh: bool = False,
     ) -> None:
         self._transport = transport
         self._drained = drained
+        self._low = min(low, bound - 1)
+        self._full = False
+        self._held: deque[bytes] = deque()
+        self._held_size = 0
         self._cork: list[bytes] | None = None
         self._corked = 0
         self._queued = 0
@@ -79,8 +96,8 @@ class Outlet:
 
     @property
     def full(self) -> bool:
-        """Whether what is queued has reached the bound."""
-        return self._queueing and self._queued >= self._bound
+        """Whether what is queued has reached the bound, and not come down to the mark since."""
+        return self._full
 
     @property
     def buffered(self) -> int:
@@ -127,6 +144,7 @@ class Outlet:
         if self._gone:
             return
         self._flush()
+        self._hand_over(0)
         self._cork = None
         self._gone = True
         if self._watching or self._socket is None:
@@ -146,16 +164,15 @@ class Outlet:
 
     def abort(self) -> None:
         """Cut the connection off."""
-        self._gone = True
-        self._cork = None
-        self._corked = 0
+        self.lost()
         abort(self._transport)
 
     def lost(self) -> None:
         """Note that the connection is gone."""
         self._gone = True
         self._cork = None
-        self._queued = self._corked = 0
+        self._held.clear()
+        self._queued = self._corked = self._held_size = 0
 
     def _flush(self) -> None:
         cork = self._cork
@@ -179,27 +196,50 @@ class Outlet:
             # What is left is queued. An error is met again by the transport itself, which then
             # ends the connection in its own time.
             self._queueing = True
-        socket.write(data)
+            socket.write(data)
+        else:
+            self._held.append(data)
+            self._held_size += len(data)
         self._queued += len(data)
+        self._full = self._full or self._queued >= self._bound
         if not self._watching:
             socket.registerProducer(self, False)
             self._watching = True
+
+    def _hand_over(self, left: int) -> None:
+        """Give the transport what is held, from its beginning, down to so many bytes."""
+        held = self._held
+        data = []
+        while self._held_size > left:
+            data.append(held.popleft())
+            self._held_size -= len(data[-1])
+        if data:
+            self._transport.write(data[0] if len(data) == 1 else b"".join(data))
 
     # -- the transport's side --------------------------------------------------------------------
 
     def pauseProducing(self) -> None:
         """What is queued has passed the transport's mark."""
-        self._queueing = True
+        self._queueing = self._full = True
 
     def resumeProducing(self) -> None:
-        """Nothing is queued any more."""
+        """The transport has nothing queued any more."""
         if self._socket is not None:
             if not self._watching:
                 return  # It is called once more when it is registered.
-            self._watching = False
-            self._socket.unregisterProducer()
-        self._queueing = False
-        self._queued = 0
+            self._queued = self._held_size
+            if self._held_size > self._low:
+                self._hand_over(self._low)
+                return
+            if self._held_size:
+                self._hand_over(0)
+            else:
+                self._watching = False
+                self._socket.unregisterProducer()
+                self._queueing = False
+        else:
+            self._queueing = False
+        self._full = False
         self._drained()
 
     def stopProducing(self) -> None:

@@ -15,8 +15,8 @@ from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
 from sennit.engine.close import ABNORMAL, INTERNAL_ERROR
-from sennit.engine.connection import CLIENT, Connection
-from sennit.engine.event import Close, Event, Failure, Message, Ping, Pong
+from sennit.engine.connection import CLIENT, SERVER, Connection
+from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
 from sennit.interfaces import Framing, MessageHandler
 from sennit.model.request import Closed
 from sennit.net.framing import StreamGroup, WebSocketFraming
@@ -29,6 +29,8 @@ __all__ = ["StreamGroup", "StreamTransport", "WebSocketFraming"]
 _TEXT = WebSocketFraming(binary=False)
 _BINARY = WebSocketFraming(binary=True)
 _REASON_LIMIT = 123
+UNREAD_BYTES = 8 * 1024 * 1024
+"""Bytes of messages that are kept for a handler when a connection is lost while it did not read."""
 _TOO_SLOW = "the peer did not finish the closing in time"
 
 
@@ -43,7 +45,8 @@ class StreamTransport(Protocol):
     Args:
         clock: the time.
         connection: the engine's connection, of either role.
-        handler: what receives the messages.
+        handler: what receives the messages. If the connection gives them in pieces, it has
+            ``fragment_received(data, is_text, final)`` instead of ``message_received``.
         settings: bounds and times.
         binary: whether frames made by :attr:`framing` are binary messages.
         greeting: written first: the response to the handshake.
@@ -53,9 +56,11 @@ class StreamTransport(Protocol):
     Attributes:
         connection: the engine's connection.
         handler: what receives the messages.
+        settings: bounds and times.
         framing: how a server's payloads are framed. A client's frames are each masked anew, so
             that there is no framing to share: they are made by :attr:`connection`.
         on_pong: called with the payload of each pong, if set.
+        latency: seconds that the last answered ping took, or ``None``.
     """
 
     log = Logger(namespace="sennit.net")
@@ -75,15 +80,17 @@ class StreamTransport(Protocol):
         self.connection = connection
         self.handler = handler
         self.framing: Framing = _BINARY if binary else _TEXT
+        if connection.deflate is not None and connection.role == SERVER:
+            self.framing = WebSocketFraming(binary, connection.deflate)
+        self.latency: float | None = None
         self.on_pong: Callable[[bytes], None] | None = None
         self._clock = clock
-        self._settings = settings
+        self.settings = settings
         self._greeting = greeting
         self._fresh = fresh
         self._on_end = on_end
         self._outlet: Outlet
-        self._events: deque[Event] = deque()
-        """Read but not delivered: reading is paused. At most what one read brought."""
+        self._unread: deque[Message | Chunk] = deque()
         self._reading = True
         self._delivering = False
         self._refused = False
@@ -99,9 +106,15 @@ class StreamTransport(Protocol):
 
     def connectionMade(self) -> None:
         """Write the greeting and begin."""
-        settings = self._settings
+        settings = self.settings
         transport: Any = self.transport
-        self._outlet = Outlet(transport, settings.write_high, self._drained, fresh=self._fresh)
+        self._outlet = Outlet(
+            transport,
+            settings.write_high,
+            self._drained,
+            low=settings.write_low,
+            fresh=self._fresh,
+        )
         if settings.ping_interval is not None:
             self._keepalive = Keepalive(
                 self._clock,
@@ -124,7 +137,7 @@ class StreamTransport(Protocol):
         """Take bytes from the peer."""
         if self._keepalive is not None:
             self._keepalive.heard()
-        self._events.extend(self.connection.receive(data))
+        self.connection.feed(data)
         self._deliver()
 
     def readConnectionLost(self) -> None:
@@ -149,10 +162,22 @@ class StreamTransport(Protocol):
             self._keepalive.stop()
         if self._on_end is not None:
             self._on_end(self)
+        sent_code, sent_reason = self.connection.close_sent or (None, "")
+        self._read_up()
         received = self.connection.close_received
         code, text = received or (ABNORMAL, self._seen or _describe(reason))
-        sent_code, sent_reason = self.connection.close_sent or (None, "")
         self._guard(self.handler.connection_lost, Closed(code, text, sent_code, sent_reason))
+
+    def _read_up(self) -> None:
+        """Read what came in while reading was paused: a close frame may be there too."""
+        room = UNREAD_BYTES
+        while (event := self.connection.next_event()) is not None:
+            if isinstance(event, Message | Chunk) and not self._closing:
+                room -= len(event.data)
+                if room < 0:
+                    self._seen = "what had come in was too much to keep"
+                    return
+                self._unread.append(event)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -177,14 +202,12 @@ class StreamTransport(Protocol):
             transport: Any = self.transport
             transport.resumeProducing()
 
-    def take_unread(self) -> list[Message]:
-        """Return the messages that were read but not delivered, and forget them.
+    def take_unread(self) -> Message | Chunk | None:
+        """Return the next message, or piece of one, that came in and was not delivered.
 
         For a handler that has lost its connection while reading was paused, and still wants them.
         """
-        unread = [event for event in self._events if isinstance(event, Message)]
-        self._events.clear()
-        return unread
+        return self._unread.popleft() if self._unread else None
 
     def _deliver(self) -> None:
         if self._delivering:
@@ -192,11 +215,10 @@ class StreamTransport(Protocol):
         self._delivering = True
         outlet = self._outlet
         outlet.cork()
-        events = self._events
+        next_event = self.connection.next_event
         received = self.handler.message_received
         try:
-            while events and self._reading:
-                event = events.popleft()
+            while self._reading and not self._lost and (event := next_event()) is not None:
                 if type(event) is Message:
                     if self._closing:
                         continue
@@ -214,8 +236,11 @@ class StreamTransport(Protocol):
         if isinstance(event, Ping):
             self._answer_ping(event)
         elif isinstance(event, Pong):
-            if self.on_pong is not None:
-                self._guard(self.on_pong, event.data)
+            self._ponged(event.data)
+        elif isinstance(event, Chunk):
+            if not self._closing:
+                handler: Any = self.handler
+                self._guard(handler.fragment_received, event.data, event.text, event.final)
         elif isinstance(event, Close):
             self._outlet.write(event.reply)
             self._closed()
@@ -232,6 +257,13 @@ class StreamTransport(Protocol):
             self._owed_pong = ping.reply
         else:
             self._outlet.write(ping.reply)
+
+    def _ponged(self, payload: bytes) -> None:
+        if self._keepalive is not None:
+            latency = self._keepalive.ponged(payload)
+            self.latency = self.latency if latency is None else latency
+        if self.on_pong is not None:
+            self._guard(self.on_pong, payload)
 
     def _guard(self, call: Callable[..., None], *args: object) -> None:
         """Call a handler; what it raises ends this connection with 1011, and nothing else."""
@@ -255,6 +287,13 @@ class StreamTransport(Protocol):
     def closing(self) -> bool:
         """Whether it is closed or being closed: what is sent goes nowhere."""
         return self._closing or self._lost
+
+    def has_room(self) -> bool:
+        """Return whether a frame would be taken; if not, ``writable()`` will be called."""
+        if self._outlet.full and not self.closing:
+            self._refused = True
+            return False
+        return True
 
     def send(self, frame: bytes) -> bool:
         """Take one frame, unless what is queued has reached the bound."""
@@ -286,10 +325,10 @@ class StreamTransport(Protocol):
             self._refused = False
             self._guard(self.handler.writable)
 
-    def _ping(self) -> None:
+    def _ping(self, payload: bytes) -> None:
         # With a full queue the peer has more than a ping to answer to.
         if not self._outlet.full:
-            self.ping(b"")
+            self.ping(payload)
 
     def _give_up(self) -> None:
         self._cut_off("nothing was heard after a ping")
@@ -338,7 +377,7 @@ class StreamTransport(Protocol):
     def _set_deadline(self, seen: str) -> None:
         if self._deadline is None and not self._lost:
             self._deadline = self._clock.callLater(
-                self._settings.close_timeout, self._too_late, seen
+                self.settings.close_timeout, self._too_late, seen
             )
 
     def _too_late(self, seen: str) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+)
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -13,8 +20,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sennit.engine.close import GOING_AWAY, INTERNAL_ERROR, NORMAL, encode_close
-from sennit.engine.connection import CLIENT
-from sennit.engine.frame import BINARY, TEXT, encode_frame
+from sennit.engine.event import Chunk
+from sennit.engine.frame import BINARY, TEXT
 from sennit.errors import (
     ConnectionClosed,
     ConnectionClosedError,
@@ -23,16 +30,16 @@ from sennit.errors import (
 )
 from sennit.interfaces import CoroutineRunner, Transport
 from sennit.model.request import Closed, ConnectionRequest
+from sennit.net.message import Payload, each_piece, encode_message
+from sennit.net.piece import Pieces
 from sennit.net.stream_transport import StreamTransport
 
-__all__ = ["Handler", "MessageReceiver", "WebSocket", "WebSocketDriver", "broadcast"]
+__all__ = ["Handler", "MessageReceiver", "WebSocket", "WebSocketDriver"]
 
-Payload = str | bytes | bytearray | memoryview
+_Waiting = tuple[int | None, bytes, Deferred[None]]
 
 QUEUE_MESSAGES = 32
-"""Messages that wait to be received, from which on the socket is not read."""
-QUEUE_BYTES = 64 * 1024
-"""Their bytes, likewise."""
+"""Messages, or pieces of them, that wait to be received, from which on the socket is not read."""
 WAITING_SENDS = 1024
 """Sends that may wait for a slow peer at the same time."""
 WAITING_PINGS = 32
@@ -44,7 +51,8 @@ class MessageReceiver(Protocol):
 
     It may also have ``writable()``, called when the peer keeps up again after ``send_nowait`` has
     returned ``False``, and ``connection_lost(closed)``, called once in the end with a
-    :class:`sennit.model.request.Closed`.
+    :class:`sennit.model.request.Closed`. Where messages come in pieces (``streaming=True``) it has
+    ``fragment_received(data, is_text, final)`` instead; a piece of text may end within a character.
     """
 
     def message_received(self, data: bytes, is_text: bool) -> None:
@@ -82,6 +90,7 @@ class WebSocket:
     Attributes:
         request: what the connection began with; of a client, its own request.
         subprotocol: the one that was agreed on, or ``None``.
+        state: what ``on_handshake`` has given along; ``None`` without it.
     """
 
     __slots__ = (
@@ -95,10 +104,15 @@ class WebSocket:
         "_queue",
         "_queued",
         "_receiver",
+        "_room",
         "_sending",
         "_serial",
+        "_streaming",
         "_transport",
+        "_waiting",
+        "_within",
         "request",
+        "state",
         "subprotocol",
     )
 
@@ -107,16 +121,24 @@ class WebSocket:
     ) -> None:
         self.request = request
         self.subprotocol = subprotocol
+        self.state: Any = None
         self._clock = clock
         self._transport: StreamTransport
         self._closed: Closed | None = None
         self._closers: list[Deferred[None]] = []
         self._notified = False
         self._paused = False
-        self._queue: deque[tuple[bytes, bool]] = deque()
+        self._queue: deque[tuple[bytes, bool, bool]] = deque()
         self._queued = 0
+        self._within = False
+        """Whether a message was received in part."""
         self._receiver: Deferred[None] | None = None
-        self._sending: deque[tuple[bytes, Deferred[None]]] = deque()
+        self._sending: deque[_Waiting] = deque()
+        self._waiting = 0
+        """Bytes of the messages in ``_sending``."""
+        self._streaming = False
+        """Whether a message is being sent in pieces, which nothing may come between."""
+        self._room: Deferred[None] | None = None
         self._serial = 0
         self._pings: dict[bytes, tuple[Deferred[float], float]] = {}
 
@@ -133,16 +155,52 @@ class WebSocket:
             ConnectionClosed: there is none any more.
             LocalProtocolError: another call waits already, or a receiver object is notified.
         """
+        await self._skip()
+        pieces = [await self._next_piece()]
+        try:
+            while not pieces[-1][2]:
+                pieces.append(await self._next_piece())
+        except BaseException:
+            self._queue.extendleft(reversed(pieces))
+            self._queued += sum(len(piece[0]) for piece in pieces)
+            raise
+        data = pieces[0][0] if len(pieces) == 1 else b"".join(piece[0] for piece in pieces)
+        return data.decode() if pieces[0][1] else data
+
+    def recv_streaming(self) -> AsyncIterator[str | bytes]:
+        """Return the next message as an iterator of its pieces, as they come.
+
+        ::
+
+            async for piece in ws.recv_streaming():
+                file.write(piece)
+
+        With ``streaming=True`` a piece is what has come at once, so that a message of any size
+        (``max_message`` still bounds it) takes little memory; without it there is one piece. What
+        is left of a message when its iterator is left is passed over by the next call.
+
+        Raises:
+            ConnectionClosed: from the iterator: there is no message any more.
+            ConnectionClosedError: from the iterator: the connection ended within the message.
+        """
+        return Pieces(self)
+
+    async def _skip(self) -> None:
+        """Pass over the rest of a message that was received in part."""
+        while self._within:
+            self._within = not (await self._next_piece())[2]
+
+    async def _next_piece(self) -> tuple[bytes, bool, bool]:
         while not self._queue:
             if self._closed is not None:
                 raise self._error()
             await self._arrival()
-        data, is_text = self._queue.popleft()
-        self._queued -= len(data)
-        if self._paused and self._has_place(2):
+        piece = self._queue.popleft()
+        self._queued -= len(piece[0])
+        if self._paused and self._has_place(2, self._transport.settings.read_low):
             self._paused = False
             self._transport.resume_reading()
-        return data.decode() if is_text else data
+        return piece
 
     def __aiter__(self) -> WebSocket:
         return self
@@ -162,12 +220,8 @@ class WebSocket:
     def _stop_receiving(self, _receiver: Deferred[None]) -> None:
         self._receiver = None
 
-    def _has_place(self, share: int = 1) -> bool:
-        return len(self._queue) < QUEUE_MESSAGES // share and self._queued < QUEUE_BYTES // share
-
-    def _enqueue(self, data: bytes, is_text: bool) -> None:
-        self._queue.append((data, is_text))
-        self._queued += len(data)
+    def _has_place(self, share: int, mark: int) -> bool:
+        return len(self._queue) < QUEUE_MESSAGES // share and self._queued <= mark
 
     def _wake(self) -> None:
         receiver, self._receiver = self._receiver, None
@@ -175,9 +229,13 @@ class WebSocket:
             receiver.callback(None)
 
     def _message_received(self, data: bytes, is_text: bool) -> None:
-        self._enqueue(data, is_text)
+        self._fragment_received(data, is_text, True)
+
+    def _fragment_received(self, data: bytes, is_text: bool, final: bool) -> None:
+        self._queue.append((data, is_text, final))
+        self._queued += len(data)
         self._wake()
-        if not self._paused and not self._has_place():
+        if not self._paused and not self._has_place(1, self._transport.settings.read_high - 1):
             self._paused = True
             self._transport.pause_reading()
 
@@ -209,15 +267,11 @@ class WebSocket:
         transport = self._transport
         if transport.closing:
             raise self._error()
-        frame = self._frame(message, text)
-        if not self._sending and transport.send(frame):
+        opcode, payload = encode_message(message, text)
+        if self._is_free() and transport.has_room():
+            self._put(opcode, payload)
             return _SENT
-        if len(self._sending) >= WAITING_SENDS:
-            raise LocalProtocolError("too many sends wait for the peer: await each of them")
-        waiting: Deferred[None] = Deferred(lambda _: self._sending.remove(item))
-        item = (frame, waiting)
-        self._sending.append(item)
-        return waiting
+        return self._wait(opcode, payload)
 
     def send_nowait(self, message: Payload, *, text: bool | None = None) -> bool:
         """Send a message if the peer keeps up; else, or if the connection is closed, do nothing.
@@ -230,23 +284,116 @@ class WebSocket:
             Whether the message was taken.
         """
         transport = self._transport
-        if self._sending or transport.closing:
+        if transport.closing or not transport.has_room() or not self._is_free():
             return False
-        return transport.send(self._frame(message, text))
+        self._put(*encode_message(message, text))
+        return True
 
-    def _frame(self, message: Payload, text: bool | None) -> bytes:
-        mask = os.urandom(4) if self._transport.connection.role == CLIENT else None
-        opcode, payload = _encode(message, text)
-        return encode_frame(opcode, payload, mask=mask)
+    async def send_streaming(
+        self, pieces: Iterable[Payload] | AsyncIterable[Payload], *, text: bool | None = None
+    ) -> None:
+        """Send one message in pieces, each as soon as it is there.
+
+        Other messages wait until it is complete. If the pieces end with an exception, or this call
+        is cancelled, after one was sent, the connection is closed with 1011: the peer could not be
+        told otherwise that the message is none.
+
+        Args:
+            pieces: all ``str``, or all bytes.
+            text: of bytes, whether they are UTF-8 to be sent as text.
+
+        Raises:
+            ConnectionClosed: the connection is closed, or being closed.
+            TypeError: it is a message, not an iterable of pieces, or the pieces differ in kind.
+        """
+        if isinstance(pieces, Payload):
+            raise TypeError("pieces of a message are an iterable, not a message: use send()")
+        if self._transport.closing:
+            raise self._error()
+        if self._streaming or not self._is_free():
+            await self._wait(None, b"")
+        self._streaming = True
+        connection = self._transport.connection
+        opcode: int | None = None
+        try:
+            async for piece in each_piece(pieces):
+                kind, payload = encode_message(piece, text, like=opcode)
+                await self._until_room()
+                if opcode is None:
+                    frame = connection.send(payload, binary=kind == BINARY, fin=False)
+                else:
+                    frame = connection.send_more(payload, fin=False)
+                opcode = kind
+                self._transport.send(frame)
+            await self._until_room()
+            if opcode is None:
+                self._put(TEXT if text else BINARY, b"")
+            else:
+                self._transport.send(connection.send_more(b"", fin=True))
+        except BaseException:
+            if opcode is not None:
+                self._transport.disconnect(INTERNAL_ERROR, "a message broke off")
+            raise
+        finally:
+            self._streaming = False
+            self._writable()
+
+    async def _until_room(self) -> None:
+        while not self._transport.has_room():
+            self._room = Deferred()
+            await self._room
+        if self._transport.closing:
+            raise self._error()
+
+    def _is_free(self) -> bool:
+        """Return whether a message may be sent now: none waits, and none is sent in part."""
+        return not self._sending and not self._streaming
+
+    def _put(self, opcode: int, payload: bytes) -> None:
+        # Framed only when it is sure to be sent: what is compressed refers to what was before.
+        transport = self._transport
+        transport.send(transport.connection.send(payload, binary=opcode == BINARY))
+
+    def _wait(self, opcode: int | None, payload: bytes) -> Deferred[None]:
+        """Let a message wait for its turn; without an opcode, one that is sent in pieces."""
+        if len(self._sending) >= WAITING_SENDS:
+            raise LocalProtocolError("too many sends wait for the peer: await each of them")
+
+        def take_back(_: Deferred[None]) -> None:
+            self._sending.remove(item)
+            self._waiting -= len(payload)
+
+        waiting: Deferred[None] = Deferred(take_back)
+        item = (opcode, payload, waiting)
+        self._sending.append(item)
+        self._waiting += len(payload)
+        return waiting
 
     def _writable(self) -> None:
-        sending = self._sending
-        while sending:
-            frame, waiting = sending[0]
-            if not self._transport.send(frame):
-                return
-            sending.popleft()
+        room, self._room = self._room, None
+        if room is not None:
+            room.callback(None)
+        while self._sending and not self._streaming and self._transport.has_room():
+            opcode, payload, waiting = self._sending.popleft()
+            self._waiting -= len(payload)
+            if opcode is None:
+                self._streaming = True
+            elif not self._transport.closing:
+                self._put(opcode, payload)
             waiting.callback(None)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that were given to :meth:`send` and wait for the peer, heads of frames included."""
+        return self._waiting + self._transport.buffered
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds that the peer took to answer the last ping, ours or the keepalive's, or ``None``.
+
+        Of a blocked loop both ends' time counts.
+        """
+        return self._transport.latency
 
     def ping(self) -> Deferred[float]:
         """Ask the peer for a sign of life.
@@ -276,6 +423,7 @@ class WebSocket:
         if payload not in self._pings:
             return
         now = self._clock.seconds()
+        self._transport.latency = now - self._pings[payload][1]
         # A peer may answer the last ping only (RFC 6455, 5.5.3): the ones before it count too.
         for earlier in list(self._pings):
             answer, asked = self._pings.pop(earlier)
@@ -340,14 +488,19 @@ class WebSocket:
 
     def _connection_lost(self, closed: Closed) -> None:
         self._closed = closed
-        if not self._notified:
-            for message in self._transport.take_unread():
-                self._enqueue(message.data, message.text)
+        while not self._notified and (unread := self._transport.take_unread()) is not None:
+            final = not isinstance(unread, Chunk) or unread.final
+            self._queue.append((unread.data, unread.text, final))
+            self._queued += len(unread.data)
         self._paused = False
+        room, self._room = self._room, None
         sending, self._sending = self._sending, deque()
+        self._waiting = 0
         pings, self._pings = self._pings, {}
         closers, self._closers = self._closers, []
-        for _, waiting in sending:
+        if room is not None:
+            room.callback(None)
+        for _, _, waiting in sending:
             waiting.errback(self._error())
         for answer, _ in pings.values():
             answer.errback(self._error())
@@ -365,7 +518,14 @@ class WebSocketDriver:
         run: runs the handler's coroutine.
     """
 
-    __slots__ = ("_handler", "_receiver", "_run", "_websocket", "message_received")
+    __slots__ = (
+        "_handler",
+        "_receiver",
+        "_run",
+        "_websocket",
+        "fragment_received",
+        "message_received",
+    )
 
     log = Logger(namespace="sennit.net")
 
@@ -375,17 +535,25 @@ class WebSocketDriver:
         self._run = run
         self._receiver: MessageReceiver | None = None
         self.message_received = websocket._message_received  # noqa: SLF001 - two halves of one
+        self.fragment_received = websocket._fragment_received  # noqa: SLF001
+
+    @property
+    def websocket(self) -> WebSocket:
+        """The connection as the program sees it."""
+        return self._websocket
 
     def connection_made(self, transport: Transport) -> None:
         """Start the handler."""
         websocket = self._websocket
-        websocket._transport = cast("StreamTransport", transport)  # noqa: SLF001
+        transport = cast("StreamTransport", transport)
+        websocket._transport = transport  # noqa: SLF001
         if self._handler is None:
             return
         made: Any = self._handler(websocket)
-        if hasattr(made, "message_received"):
+        style = "fragment_received" if transport.settings.streaming else "message_received"
+        if hasattr(made, style):
             self._receiver = made
-            self.message_received = made.message_received
+            setattr(self, style, getattr(made, style))
             websocket._notified = True  # noqa: SLF001
             return
         done = made if isinstance(made, Deferred) else self._run(made)
@@ -414,39 +582,3 @@ class WebSocketDriver:
             return
         self.log.failure("a connection's handler failed", failure)
         transport.disconnect(INTERNAL_ERROR, "internal error")
-
-
-def broadcast(
-    websockets: Iterable[WebSocket], message: Payload, *, text: bool | None = None
-) -> list[WebSocket]:
-    """Send a message to many connections; for all those of a server it is framed once.
-
-    Args:
-        websockets: those that are closed are passed over.
-        message: ``str`` is sent as text, anything else as binary, unless ``text`` says it.
-        text: of bytes, whether they are UTF-8 to be sent as text.
-
-    Returns:
-        The connections that did not take it, since their peers do not keep up. Nothing waits for
-        them: it is for the caller to close them, to send them this message later, or to let it be.
-    """
-    opcode, payload = _encode(message, text)
-    frame = encode_frame(opcode, payload)
-    refused = []
-    for websocket in tuple(websockets):
-        transport = websocket._transport  # noqa: SLF001 - one module, one trade
-        if transport.closing:
-            continue
-        if transport.connection.role == CLIENT:
-            taken = websocket.send_nowait(payload, text=opcode == TEXT)
-        else:
-            taken = not websocket._sending and transport.send(frame)  # noqa: SLF001
-        if not taken:
-            refused.append(websocket)
-    return refused
-
-
-def _encode(message: Payload, text: bool | None) -> tuple[int, bytes]:
-    if isinstance(message, str):
-        return BINARY if text is False else TEXT, message.encode()
-    return TEXT if text else BINARY, message if isinstance(message, bytes) else bytes(message)
