@@ -34,6 +34,7 @@ def test_one_tree() -> None:
     [
         (RemoteProtocolError(1002, "a reserved bit"), "a reserved bit (1002)"),
         (HandshakeError(403, "not from there"), "not from there (HTTP 403)"),
+        (HandshakeError(0, "no answer"), "no answer"),
         (ConnectionClosedOK(1000, "done"), "connection closed: 1000 done"),
         (ConnectionClosedError(1006, ""), "connection closed: 1006"),
         (ReplyError(103, "permission denied"), "permission denied (103)"),

@@ -72,9 +72,13 @@ class HandshakeError(SennitError):
     Raised by us to refuse a client, and given to a client of ours whose handshake was refused.
 
     Args:
-        status: the HTTP status code, 400 to 599 when refusing.
+        status: the HTTP status code, 400 to 599 when refusing; 0 if there was no answer.
         reason: a sentence a person can act on; sent as the body.
         headers: further response headers, as name and value pairs.
+
+    Attributes:
+        body: of a server that refused a client of ours, what its answer said, cut short if it was
+            long; else empty.
     """
 
     def __init__(self, status: int, reason: str, headers: Sequence[tuple[str, str]] = ()) -> None:
@@ -82,9 +86,10 @@ class HandshakeError(SennitError):
         self.status = status
         self.reason = reason
         self.headers = tuple(headers)
+        self.body = b""
 
     def __str__(self) -> str:
-        return f"{self.reason} (HTTP {self.status})"
+        return f"{self.reason} (HTTP {self.status})" if self.status else self.reason
 
 
 class ConnectionClosed(SennitError):

@@ -353,18 +353,20 @@ def test_a_plain_request_has_no_more_than_it_needs() -> None:
     [
         (answer("HTTP/1.1 404 Not Found"), 404, "404 Not Found"),
         (answer("HTTP/1.1 503"), 503, "503"),
-        (answer("SSH-2.0"), 400, "HTTP/1.1"),
+        (answer("SSH-2.0"), 0, "HTTP/1.1"),
+        (answer("HTTP/1.1 403 \x1b[31mNo"), 0, "HTTP/1.1"),
+        (answer("HTTP/2 101 Hi"), 0, "HTTP/1.1"),
         (answer(Upgrade=None), 101, "upgrade"),
         (answer(Upgrade="h2c"), 101, "upgrade"),
         (answer(Connection="close"), 101, "Connection"),
         (answer(Sec_WebSocket_Accept="wrong"), 101, "Accept"),
         (answer(Sec_WebSocket_Extensions="permessage-deflate"), 101, "extension"),
         (answer(Sec_WebSocket_Protocol="other"), 101, "other"),
-        (b"HTTP/1.1 101 Hi\r\nbroken\r\n\r\n", 400, "malformed"),
+        (b"HTTP/1.1 101 Hi\r\nbroken\r\n\r\n", 0, "malformed"),
     ],
 )
 def test_answers_that_are_refused(wire: bytes, status: int, why: str) -> None:
-    """With the server's status, and what was wrong (4.1)."""
+    """With the server's status, 0 if it has none, and what was wrong (4.1)."""
     client = ClientHandshake("a", "/", subprotocols=("chat",), key=KEY)
     error = refusal(client.check_response, wire)
     assert error.status == status
@@ -376,3 +378,31 @@ def test_a_refusals_headers_are_kept() -> None:
     client = ClientHandshake("a", "/", key=KEY)
     error = refusal(client.check_response, answer("HTTP/1.1 302 Found", Location="/there"))
     assert ("location", "/there") in error.headers
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"subprotocols": "chat"}, "sequence"),
+        ({"subprotocols": ["a b"]}, "'a b'"),
+        ({"subprotocols": [""]}, "''"),
+        ({"subprotocols": ["a", "b", "a"]}, "twice"),
+        ({"headers": [("HOST", "a")]}, "HOST"),
+        ({"headers": [("Upgrade", "h2c")]}, "Upgrade"),
+        ({"headers": [("Connection", "close")]}, "Connection"),
+        ({"headers": [("Content-Length", "5")]}, "Content-Length"),
+        ({"headers": [("Sec-WebSocket-Key", KEY)]}, "Sec-WebSocket-Key"),
+        ({"headers": [("sec-websocket-extensions", "x")]}, "sec-websocket-extensions"),
+        ({"headers": [("Origin", "a")], "origin": "http://a"}, "origin"),
+    ],
+)
+def test_what_a_client_may_not_say(options: dict[str, Any], why: str) -> None:
+    """A mistake of the caller's is said to the caller; the server would see two of a header."""
+    with pytest.raises(ValueError, match=why):
+        ClientHandshake("a", "/", **options)
+
+
+def test_an_origin_among_the_headers() -> None:
+    """Is as good as the argument."""
+    client = ClientHandshake("a", "/", headers=[("Origin", "http://a")])
+    assert parse_request(client.request()).header("origin") == "http://a"

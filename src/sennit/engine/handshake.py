@@ -1,4 +1,4 @@
-"""The opening handshake, both sides (RFC 6455, 4; the head by RFC 9112, 2 to 5)."""
+"""The opening handshake, both sides (RFC 6455, 4; the head by RFC 9112, 2 to 5; RFC 7692, 5)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from sennit.engine.deflate import Agreement, Deflate
+from sennit.engine.extension import parse_extensions
 from sennit.errors import HandshakeError
 
 __all__ = [
     "ClientHandshake",
     "Request",
+    "accept_deflate",
     "accept_response",
     "check_origin",
     "check_upgrade",
     "is_upgrade",
     "offered_subprotocols",
     "parse_request",
+    "parse_response",
     "refuse_response",
 ]
 
@@ -29,8 +33,12 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/(\d)\.(\d)")
-_STATUS_LINE = re.compile(r"HTTP/1\.(\d) (\d{3})(?: .*)?")
+_STATUS_LINE = re.compile(r"HTTP/1\.\d (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _ONCE = ("host", "sec-websocket-key", "sec-websocket-version", "origin", "content-length")
+_OWN = ("host", "upgrade", "connection", "content-length", "transfer-encoding", "expect")
+"""What a client's request says by itself, besides ``Sec-WebSocket-*``, or must not say."""
+_FRAMING = ("connection", "content-length", "transfer-encoding")
+"""What a refusal says by itself, whatever its headers are."""
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 Headers = tuple[tuple[str, str], ...]
@@ -97,6 +105,25 @@ def parse_request(head: bytes) -> Request:
         if sum(field == name for field, _ in headers) > 1:
             raise HandshakeError(400, f"the header {name} is there twice")
     return Request(method, target, (1, int(minor)), headers)
+
+
+def parse_response(head: bytes) -> tuple[int, str, Headers]:
+    """Read a response's head.
+
+    Returns:
+        The status, the whole first line, and the headers.
+
+    Raises:
+        HandshakeError: with the status 0: it is not one of HTTP/1.
+    """
+    try:
+        line, headers = _parse_head(head)
+    except HandshakeError as error:
+        raise HandshakeError(0, f"the answer is not HTTP: {error.reason}") from None
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise HandshakeError(0, "the answer is not one of HTTP/1.1")
+    return int(match[1]), line, headers
 
 
 def _parse_head(head: bytes) -> tuple[str, Headers]:
@@ -188,6 +215,28 @@ def offered_subprotocols(request: Request) -> tuple[str, ...]:
     return tuple(offered)
 
 
+def accept_deflate(request: Request, settings: Deflate | None) -> tuple[Agreement | None, str]:
+    """Choose among the extensions that a client offers (RFC 6455, 9.1; RFC 7692, 5.1).
+
+    Args:
+        request: the handshake.
+        settings: how the server compresses; ``None`` if it does not.
+
+    Returns:
+        What is agreed on about compression, and the header of the answer; ``None`` and nothing
+        where there is none.
+
+    Raises:
+        HandshakeError: 400, the header is malformed.
+    """
+    try:
+        offers = parse_extensions(request.header("sec-websocket-extensions") or "")
+    except ValueError as error:
+        raise HandshakeError(400, str(error)) from error
+    accepted = None if settings is None else settings.accept(offers)
+    return accepted or (None, "")
+
+
 def check_origin(request: Request, allowed: Sequence[str] | None, *, secure: bool) -> None:
     """Check where a browser's page comes from (10.2).
 
@@ -264,9 +313,18 @@ def _encode_head(line: str, headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 def accept_response(
-    key: str, subprotocol: str | None = None, headers: Iterable[tuple[str, str]] = ()
+    key: str,
+    subprotocol: str | None = None,
+    headers: Iterable[tuple[str, str]] = (),
+    extensions: str = "",
 ) -> bytes:
     """Return the response that takes a client in (4.2.2).
+
+    Args:
+        key: the client's.
+        subprotocol: the one chosen.
+        headers: further headers.
+        extensions: the header of those agreed on; empty for none.
 
     Raises:
         ValueError: a header has characters that a header cannot have.
@@ -278,26 +336,51 @@ def accept_response(
     ]
     if subprotocol is not None:
         fields.append(("Sec-WebSocket-Protocol", subprotocol))
+    if extensions:
+        fields.append(("Sec-WebSocket-Extensions", extensions))
     return _encode_head("HTTP/1.1 101 Switching Protocols", [*fields, *headers])
 
 
 def refuse_response(error: HandshakeError) -> bytes:
-    """Return the response that refuses a client: the status, and the reason as its text."""
+    """Return the response that refuses a client: the status, and the reason as its body.
+
+    The body is plain text, unless the headers say otherwise.
+
+    Raises:
+        ValueError: a header has characters that a header cannot have.
+    """
     body = (error.reason + "\n").encode()
     try:
         phrase = HTTPStatus(error.status).phrase
     except ValueError:
         phrase = "Refused"
     names = {name.lower() for name, _ in error.headers}
-    fields = list(error.headers)
-    if "connection" in names:
-        fields = [field for field in fields if field[0].lower() != "connection"]
-        fields.append(("Connection", "Upgrade, close"))
-    else:
-        fields.append(("Connection", "close"))
-    fields.append(("Content-Type", "text/plain; charset=utf-8"))
+    fields = [field for field in error.headers if field[0].lower() not in _FRAMING]
+    fields.append(("Connection", "Upgrade, close" if "connection" in names else "close"))
+    if "content-type" not in names:
+        fields.append(("Content-Type", "text/plain; charset=utf-8"))
     fields.append(("Content-Length", str(len(body))))
     return _encode_head(f"HTTP/1.1 {error.status} {phrase}", fields) + body
+
+
+def _check_subprotocols(names: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise ValueError("subprotocols are a sequence of names, not one name")  # noqa: TRY004
+    for name in names:
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a subprotocol")
+    if len(set(names)) != len(names):
+        raise ValueError("a subprotocol is offered twice")
+    return tuple(names)
+
+
+def _check_fields(fields: Iterable[tuple[str, str]], origin: str | None) -> None:
+    for name, _ in fields:
+        lowered = name.lower()
+        if lowered in _OWN or lowered.startswith("sec-websocket-"):
+            raise ValueError(f"the header {name} is for the handshake itself to say")
+        if lowered == "origin" and origin is not None:
+            raise ValueError("the origin is said twice")
 
 
 class ClientHandshake:
@@ -310,9 +393,17 @@ class ClientHandshake:
         origin: for the header ``Origin``, which browsers send.
         headers: further headers.
         key: 16 random bytes in base64; made if ``None``.
+        deflate: how to compress, to be offered; ``None`` for no compression.
+
+    Attributes:
+        agreement: what was agreed on about compression, once the response was checked.
+
+    Raises:
+        ValueError: a subprotocol is none or is there twice, or a header is for this handshake
+            to say.
     """
 
-    __slots__ = ("_fields", "_key", "_subprotocols", "_target")
+    __slots__ = ("_deflate", "_fields", "_key", "_subprotocols", "_target", "agreement")
 
     def __init__(
         self,
@@ -323,10 +414,15 @@ class ClientHandshake:
         origin: str | None = None,
         headers: Iterable[tuple[str, str]] = (),
         key: str | None = None,
+        deflate: Deflate | None = None,
     ) -> None:
+        self._deflate = deflate
+        self.agreement: Agreement | None = None
         self._key = key or base64.b64encode(os.urandom(16)).decode()
         self._target = target
-        self._subprotocols = tuple(subprotocols)
+        self._subprotocols = _check_subprotocols(subprotocols)
+        further = tuple(headers)
+        _check_fields(further, origin)
         self._fields = [
             ("Host", host),
             ("Upgrade", "websocket"),
@@ -336,9 +432,11 @@ class ClientHandshake:
         ]
         if subprotocols:
             self._fields.append(("Sec-WebSocket-Protocol", ", ".join(subprotocols)))
+        if deflate is not None:
+            self._fields.append(("Sec-WebSocket-Extensions", deflate.offer()))
         if origin is not None:
             self._fields.append(("Origin", origin))
-        self._fields.extend(headers)
+        self._fields.extend(further)
 
     def request(self) -> bytes:
         """Return the request.
@@ -352,13 +450,10 @@ class ClientHandshake:
         """Check the server's response and return the subprotocol it has chosen, if any.
 
         Raises:
-            HandshakeError: it refused, with its status; or its answer is not one to this request.
+            HandshakeError: it refused, with its status; or its answer is not one to this request,
+                with the status 101, or 0 if it is not HTTP.
         """
-        line, headers = _parse_head(head)
-        match = _STATUS_LINE.fullmatch(line)
-        if match is None:
-            raise HandshakeError(400, "the server's answer is not one of HTTP/1.1")
-        status = int(match[2])
+        status, line, headers = parse_response(head)
         if status != 101:
             raise HandshakeError(status, f"the server refused the handshake: {line}", headers)
         if _tokens(_field(headers, "upgrade")) != ["websocket"]:
@@ -367,9 +462,19 @@ class ClientHandshake:
             raise HandshakeError(status, "the server's header Connection does not say Upgrade")
         if _field(headers, "sec-websocket-accept") != _accept(self._key):
             raise HandshakeError(status, "the server's Sec-WebSocket-Accept is wrong")
-        if _field(headers, "sec-websocket-extensions"):
-            raise HandshakeError(status, "the server chose an extension that was not offered")
+        self.agreement = self._agree(status, _field(headers, "sec-websocket-extensions") or "")
         subprotocol = _field(headers, "sec-websocket-protocol")
         if subprotocol is not None and subprotocol not in self._subprotocols:
             raise HandshakeError(status, f"the server chose {subprotocol!r}, not offered")
         return subprotocol
+
+    def _agree(self, status: int, header: str) -> Agreement | None:
+        try:
+            answer = parse_extensions(header)
+            if self._deflate is not None:
+                return self._deflate.agree(answer)
+        except ValueError as error:
+            raise HandshakeError(status, str(error)) from error
+        if answer:
+            raise HandshakeError(status, "the server chose an extension that was not offered")
+        return None
