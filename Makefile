@@ -20,11 +20,11 @@ export PIP_QUIET := 1
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test setup check page-test unit live docs lock clean
+.PHONY: help serve test setup check page-test unit live docs conformance fuzz lock clean
 
 help:
 	@sed -n 's/^# make/make/p' $(firstword $(MAKEFILE_LIST))
-	@echo 'Parts of make test: check page-test unit live docs. After it: lock clean.'
+	@echo 'Parts of make test: check page-test unit live docs. After it: conformance fuzz lock clean.'
 
 serve: $(VENV)/serve.stamp
 	@exec $(BIN)/sennit serve --host "$(HOST)" --port "$(PORT)"
@@ -80,6 +80,21 @@ docs: setup
 	$(BIN)/pytest tests/docs
 
 # -- now and then ----------------------------------------------------------------------------------
+
+# Autobahn|Testsuite against our server and client, installed from PyPI into build/conformance:
+# make conformance ARGUMENTS=--quick
+conformance: setup
+	$(BIN)/python -m conformance $(ARGUMENTS)
+
+# Inputs that nobody would send, SECONDS for each target; guided by coverage where there is a build
+# of atheris, else by Hypothesis.
+SECONDS ?= 600
+
+fuzz: setup
+	@$(BIN)/pip install --no-warn-conflicts --only-binary :all: --upgrade \
+		--target build/fuzzing/packages --requirement requirements/fuzzing.in \
+		|| echo 'There is no build of atheris for this Python: Hypothesis does it.'
+	$(BIN)/python -m fuzzing --seconds $(SECONDS) $(ARGUMENTS)
 
 # Pins what is installed as what everybody installs; run it in a fresh environment.
 lock: setup

@@ -1,0 +1,1 @@
+"""Outside test suites against Sennit's server and client; see README.md."""
