@@ -267,9 +267,13 @@ class Reader:
 
     def _inflate(self) -> Item | None:
         decompressor = self._decompressor
+        room = self._max_message - self._size
         # One byte over the limit shows that there is more.
-        data = decompressor.read(min(CHUNK, self._max_message - self._size + 1))
+        data = decompressor.read(min(CHUNK, room + 1))
         if data:
+            if len(data) > room and self._message == TEXT:
+                # Wrong text before the limit is wrong text, however it was cut on its way.
+                self._check_text(data[:room], final=False)
             self._grow(len(data))
             return self._take_data(data, final=False)
         self._state = _PAYLOAD if self._left else _HEAD
