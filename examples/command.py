@@ -21,8 +21,6 @@ def serve(description: str, handler: Handler) -> None:
     )
     parser.add_argument("--compression", choices=("on", "off"), default="off")
     options = parser.parse_args()
-    if options.compression == "on":
-        parser.exit(2, f"{parser.prog}: --compression on comes with permessage-deflate\n")
     reactor = install(options.reactor)
 
     # Imported only now: most of Twisted's modules would choose a reactor.
@@ -35,6 +33,7 @@ def serve(description: str, handler: Handler) -> None:
         handler,
         max_message=options.max_message,
         max_fragments=128 * 1024,
+        compression=options.compression == "on",
         ping_interval=None,
     )
     failed = []

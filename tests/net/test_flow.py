@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IPushProducer
 from twisted.protocols.basic import FileSender
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from sennit.engine.event import Close, Message
@@ -26,6 +27,7 @@ def open_pair(**settings: Any) -> tuple[Room, WebSocket, Guest]:
     return room, sockets[0], guest
 
 
+@implementer(IPushProducer)
 class Producer:
     """Notes what it is told."""
 
