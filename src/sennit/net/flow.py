@@ -6,7 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer, IPullProducer, IPushProducer, IReactorTime
+from twisted.internet.interfaces import (
+    IConsumer,
+    IProducer,
+    IPullProducer,
+    IPushProducer,
+    IReactorTime,
+)
 from zope.interface import implementer
 
 from sennit.errors import ConnectionClosed
@@ -41,7 +47,7 @@ class MessageConsumer:
         self._waiting = 0
         ws.wait_closed().addCallback(self._closed)
 
-    def registerProducer(self, producer: IPushProducer | IPullProducer, streaming: bool) -> None:
+    def registerProducer(self, producer: IProducer, streaming: bool) -> None:
         """Take a producer, pushing (``streaming``) or pulling.
 
         Raises:
