@@ -155,11 +155,15 @@ class Accepted:
 class Mount(Protocol):
     """What is mounted at a WebSocket path."""
 
-    def open(self, request: ConnectionRequest) -> Accepted:
-        """Take the connection.
+    def open(self, request: ConnectionRequest) -> Accepted | Deferred[Accepted]:
+        """Take the connection, now or when the Deferred fires.
+
+        It is cancelled when the client goes away, or a deadline passes; what comes of it then is
+        forgotten.
 
         Raises:
-            HandshakeError: it is refused, with this HTTP status and body.
+            HandshakeError: it is refused, with this HTTP status, body and headers; the Deferred
+                may fail with it too.
         """
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import ISSLTransport, ITCPTransport
 from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.task import Clock
@@ -17,6 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sennit.engine.connection import CLIENT, SERVER, Connection
+from sennit.engine.deflate import Agreement
 from sennit.engine.event import Event
 from sennit.errors import HandshakeError
 from sennit.interfaces import Accepted, Transport
@@ -219,11 +221,20 @@ class RecordingMount:
         self.error: Exception | None = None
         self.subprotocol: str | None = None
         self.headers: tuple[tuple[str, str], ...] = ()
+        self.waiting: list[Deferred[Accepted]] | None = None
+        """With a list in it the mount takes its time: its answers are there."""
 
-    def open(self, request: ConnectionRequest) -> Accepted:
+    def open(self, request: ConnectionRequest) -> Accepted | Deferred[Accepted]:
         self.requests.append(request)
+        if self.waiting is not None:
+            self.waiting.append(Deferred())
+            return self.waiting[-1]
         if self.error is not None:
             raise self.error
+        return self.accepted()
+
+    def accepted(self) -> Accepted:
+        """Return an answer that takes the client."""
         handler = RecordingHandler()
         self.handlers.append(handler)
         return Accepted(handler, self.subprotocol, headers=self.headers)
@@ -258,15 +269,17 @@ class Wire:
         clock: Clock | None = None,
         greeting: bytes = b"",
         binary: bool = False,
+        deflate: tuple[Agreement, Agreement] | None = None,
         **settings: Any,
     ) -> None:
+        ours, theirs = deflate or (None, None)
         self.clock = clock or Clock()
         self.handler = RecordingHandler()
         self.ended: list[StreamTransport] = []
         options = WebSocketSettings(**settings)
         self.stream: Any = StreamTransport(
             self.clock,
-            Connection(role, max_message=options.max_message),
+            Connection(role, max_message=options.max_message, deflate=ours),
             self.handler,
             options,
             binary=binary,
@@ -274,7 +287,8 @@ class Wire:
             fresh=True,
             on_end=self.ended.append,
         )
-        self.peer = Connection(CLIENT if role == SERVER else SERVER, max_message=PLENTY)
+        other = CLIENT if role == SERVER else SERVER
+        self.peer = Connection(other, max_message=PLENTY, deflate=theirs)
         self.heard: list[Event] = []
         self.transport: Any = FakeSocket() if transport is None else transport
         self.transport.protocol = self.stream

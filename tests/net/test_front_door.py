@@ -204,6 +204,11 @@ def test_another_factory_gets_the_bytes_as_they_are() -> None:
     socket.protocol.readConnectionLost()
     socket.drain()
     assert lost == [True]
+    second = house.ask(GET)
+    gone = house.door.close_all(1001, "restart")
+    second.drain()
+    assert lost == [True, True]
+    assert outcome(gone) is None
 
 
 def test_the_site_starts_and_stops_with_the_port() -> None:
@@ -292,8 +297,12 @@ def test_a_client_that_hangs_up_after_a_refusal_is_gone() -> None:
 
 
 def test_over_tls_and_other_transports_a_refusal_closes() -> None:
-    """There the halves are not ours."""
+    """There the halves are not ours; a WebSocket is one as anywhere."""
     house = House()
+    transport: Any = FakeTransport()
+    house.connect(transport)
+    transport.protocol.dataReceived(upgrade_request())
+    assert status_of(transport.value()) == 101
     for transport in (FakeSecureTransport(), FakeTransport()):
         house.connect(transport)
         transport.protocol.dataReceived(b"NONSENSE\r\n\r\n")
@@ -466,14 +475,16 @@ def test_closing_all_closes_websockets_with_code_and_reason() -> None:
 
 
 def test_closing_all_ends_http_when_it_is_answered() -> None:
-    """Idle connections and half a head at once; an answer under way is finished."""
+    """Idle connections at once, those without a head with 503; an answer under way is finished."""
     house = House(close_timeout=5)
     silent, idle = house.connect(), house.ask(GET)
     busy = house.ask(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
     gone = house.door.close_all(1001, "restart")
     silent.drain()
     idle.drain()
-    assert (silent.connected, idle.connected, busy.connected) == (0, 0, 1)
+    assert (idle.connected, busy.connected) == (0, 1)
+    assert status_of(silent.taken) == 503
+    silent.connectionLost(Failure(ConnectionDone()))
     house.page.waiting[0].write(b"done")
     house.page.waiting[0].finish()
     busy.drain()
@@ -482,14 +493,16 @@ def test_closing_all_ends_http_when_it_is_answered() -> None:
 
 
 def test_an_answer_that_takes_too_long_is_cut_off() -> None:
-    """At the deadline."""
+    """At the deadline, which a second call does not put off."""
     house = House(close_timeout=5)
     busy = house.ask(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
     gone = house.door.close_all(1001, "restart")
-    house.clock.advance(5)
+    house.clock.advance(4)
+    again = house.door.close_all(1001, "restart")
+    house.clock.advance(1)
     assert busy.aborted
     busy.connectionLost(Failure(ConnectionDone()))
-    assert outcome(gone) is None
+    assert outcome(gone) is outcome(again) is None
 
 
 def test_websockets_go_on_beside_refusals() -> None:

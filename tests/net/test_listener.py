@@ -1,21 +1,37 @@
-"""Listening for WebSockets alone."""
+"""Serving WebSockets alone: on a port, in a site, as a service."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import succeed
+import pytest
+from twisted.internet.defer import fail, succeed
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
+from twisted.web.resource import Resource
+from twisted.web.server import Site
 from zope.interface import implementer
 
+from sennit.errors import ConfigurationError
 from sennit.net.front_door import FrontDoor
-from sennit.net.listener import listen
+from sennit.net.listener import listen, resource
+from sennit.net.mount import Accept
+from sennit.net.port import WebSocketPort
 from tests.double import outcome
+from tests.net.double import FakeSocket, header_of, status_of, upgrade_request
 
 
 async def handler(ws: Any) -> None:
     await ws.recv()
+
+
+def ask(factory: Any, data: bytes) -> Any:
+    socket = FakeSocket(factory.buildProtocol(None))
+    socket.protocol.makeConnection(socket)
+    socket.deliver(data)
+    socket.drain()
+    return socket
 
 
 def test_an_endpoint_by_its_description() -> None:
@@ -31,6 +47,17 @@ def test_an_endpoint_by_its_description() -> None:
     assert door.mount_for("/anything") is not None
 
 
+def test_other_endpoints_by_their_descriptions() -> None:
+    """Unix sockets are Twisted's to make."""
+    reactor: Any = MemoryReactorClock()
+    port = outcome(listen(reactor, "unix:/run/echo.sock", handler))
+    ((path, door, *_),) = reactor.unixServers
+    assert path == "/run/echo.sock"
+    socket = ask(door, upgrade_request())
+    assert status_of(socket.taken) == 101
+    assert len(port.connections) == 1
+
+
 def test_an_endpoint_of_twisteds() -> None:
     """With options of its own."""
     doors: list[Any] = []
@@ -43,6 +70,74 @@ def test_an_endpoint_of_twisteds() -> None:
 
     endpoint = Endpoint()
     reactor: Any = MemoryReactorClock()
-    port: Any = outcome(listen(reactor, endpoint, handler, ping_interval=None))
-    assert port == "port"
+    port = outcome(listen(reactor, endpoint, handler, ping_interval=None))
+    assert isinstance(port, WebSocketPort)
     assert doors[0].settings.ping_interval is None
+
+
+def test_an_endpoint_that_cannot_listen() -> None:
+    """The failure is Twisted's."""
+
+    @implementer(IStreamServerEndpoint)
+    class Endpoint:
+        def listen(self, protocolFactory: Any) -> Any:  # noqa: N803 - Twisted names it
+            return fail(CannotListenError("127.0.0.1", 80, OSError()))
+
+    with pytest.raises(CannotListenError):
+        outcome(listen(MemoryReactorClock(), Endpoint(), handler))
+
+
+def test_a_setting_that_cannot_be_honoured() -> None:
+    """Is found before anything listens."""
+    reactor: Any = MemoryReactorClock()
+    with pytest.raises(ConfigurationError, match="trusted_proxies"):
+        listen(reactor, "tcp:8000", handler, trusted_proxies=("nginx",))
+    assert reactor.tcpServers == []
+
+
+def test_a_hook_and_a_choice_of_subprotocols() -> None:
+    """They reach the handshake."""
+    reactor: Any = MemoryReactorClock()
+    states: list[Any] = []
+
+    async def greet(ws: Any) -> None:
+        states.append((ws.state, ws.subprotocol))
+        await ws.recv()
+
+    async def check(request: Any) -> Accept:
+        return Accept(state=request.cookies["user"], headers={"X-Node": "a"})
+
+    options: Any = {"subprotocols": lambda offered: offered[-1], "on_handshake": check}
+    outcome(listen(reactor, "tcp:8000", greet, **options))
+    request = upgrade_request(Cookie="user=ada", Sec_WebSocket_Protocol="chat, superchat")
+    response = ask(reactor.tcpServers[0][1], request).taken
+    assert status_of(response) == 101
+    assert header_of(response, "X-Node") == "a"
+    assert header_of(response, "Sec-WebSocket-Protocol") == "superchat"
+    root = Resource()
+    root.putChild(b"ws", resource(reactor, greet, **options))
+    response = ask(Site(root, reactor=reactor), request).taken
+    assert header_of(response, "X-Node") == "a"
+    assert states == [("ada", "superchat")] * 2
+
+
+def test_a_plain_request_gets_426() -> None:
+    """Whatever its path."""
+    reactor: Any = MemoryReactorClock()
+    outcome(listen(reactor, "tcp:8000", handler))
+    door = reactor.tcpServers[0][1]
+    response = ask(door, b"GET /any HTTP/1.1\r\nHost: a\r\n\r\n").taken
+    assert status_of(response) == 426
+    assert header_of(response, "Upgrade") == "websocket"
+
+
+def test_a_resource_has_the_defaults_of_a_port() -> None:
+    """Pings are on."""
+    reactor: Any = MemoryReactorClock()
+    made = resource(reactor, handler)
+    root = Resource()
+    root.putChild(b"ws", made)
+    socket = ask(Site(root, reactor=reactor), upgrade_request())
+    size = len(socket.taken)
+    reactor.advance(20)
+    assert socket.taken[size : size + 1] == b"\x89"

@@ -68,8 +68,13 @@ def test_every_key_of_a_file(write: Write) -> None:
             max_fragments = 2
             max_head = 3
             head_timeout = 4
+            max_connections = 8
+            max_handshakes = 9
+            max_per_address = 10
+            trusted_proxies = ["127.0.0.1", "10.0.0.0/8", "unix"]
             close_timeout = 5.5
             write_high = 6
+            write_low = 5
             ping_timeout = 7
 
             [hub]
@@ -114,8 +119,13 @@ def test_every_key_of_a_file(write: Write) -> None:
         max_fragments=2,
         max_head=3,
         head_timeout=4.0,
+        max_connections=8,
+        max_handshakes=9,
+        max_per_address=10,
+        trusted_proxies=("127.0.0.1", "10.0.0.0/8", "unix"),
         close_timeout=5.5,
         write_high=6,
+        write_low=5,
         ping_timeout=7.0,
     )
     assert configuration.hub == HubSettings(
@@ -162,6 +172,8 @@ def test_every_key_of_the_environment() -> None:
             "SENNIT_PAGE": "chat",
             "SENNIT_LIMITS_MAX_MESSAGE": "10",
             "SENNIT_LIMITS_HEAD_TIMEOUT": "2.5",
+            "SENNIT_LIMITS_MAX_PER_ADDRESS": "4",
+            "SENNIT_LIMITS_TRUSTED_PROXIES": "127.0.0.1, unix",
             "SENNIT_HUB_QUEUE_LIMIT": "11",
             "SENNIT_PROTOCOL_PING_INTERVAL": "0",
         }
@@ -170,7 +182,12 @@ def test_every_key_of_the_environment() -> None:
     assert configuration.allowed_origins == ("https://a.example", "https://b.example")
     assert (configuration.log_level, configuration.reactor) == ("warn", "poll")
     assert configuration.page == "chat"
-    assert configuration.limits == WebSocketSettings(max_message=10, head_timeout=2.5)
+    assert configuration.limits == WebSocketSettings(
+        max_message=10,
+        head_timeout=2.5,
+        max_per_address=4,
+        trusted_proxies=("127.0.0.1", "unix"),
+    )
     assert configuration.hub == HubSettings(queue_limit=11)
     assert configuration.protocol.ping_interval == 0
 
@@ -286,6 +303,20 @@ POLICIES = 'one of "disconnect", "recover", "drop-oldest", "conflate"'
         ("[limits]\nallowed_origins = []", "limits.allowed_origins is not a setting of Sennit"),
         ("[limits]\nopen_timeout = 1", "limits.open_timeout is not a setting of Sennit"),
         ("[limits]\nping_interval = 1", "limits.ping_interval is not a setting of Sennit"),
+        (
+            "[limits]\nmax_connections = 0",
+            "limits.max_connections is a whole number of at least 1, not 0",
+        ),
+        (
+            "[limits]\ntrusted_proxies = 'unix'",
+            "limits.trusted_proxies is a list of texts, not 'unix'",
+        ),
+        (
+            "[limits]\ntrusted_proxies = ['nginx']",
+            "limits: trusted_proxies: 'nginx' is neither an address like \"127.0.0.1\", nor a "
+            'network like "10.0.0.0/8", nor "unix" (\'nginx\' does not appear to be an IPv4 or '
+            "IPv6 network)",
+        ),
         ("[limits]\nmax_message = 0", "limits.max_message is a whole number of at least 1, not 0"),
         ("[limits]\nmax_head = 1.5", "limits.max_head is a whole number of at least 1, not 1.5"),
         ("[limits]\nhead_timeout = 0", "limits.head_timeout is a number above 0, not 0"),

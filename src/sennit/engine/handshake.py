@@ -21,11 +21,13 @@ __all__ = [
     "accept_deflate",
     "accept_response",
     "check_origin",
+    "check_repeats",
     "check_upgrade",
     "is_upgrade",
     "offered_subprotocols",
     "parse_request",
     "parse_response",
+    "reason_phrase",
     "refuse_response",
 ]
 
@@ -101,14 +103,27 @@ def parse_request(head: bytes) -> Request:
         urlsplit(target)
     except ValueError as error:
         raise HandshakeError(400, "the request target is not an address") from error
-    for name in _ONCE:
-        if sum(field == name for field, _ in headers) > 1:
-            raise HandshakeError(400, f"the header {name} is there twice")
+    check_repeats(headers)
     return Request(method, target, (1, int(minor)), headers)
 
 
-def parse_response(head: bytes) -> tuple[int, str, Headers]:
+def check_repeats(headers: Headers) -> None:
+    """Check that what may be there once is not there twice.
+
+    Raises:
+        HandshakeError: 400, it is.
+    """
+    for name in _ONCE:
+        if sum(field == name for field, _ in headers) > 1:
+            raise HandshakeError(400, f"the header {name} is there twice")
+
+
+def parse_response(head: bytes, who: str = "the server") -> tuple[int, str, Headers]:
     """Read a response's head.
+
+    Args:
+        head: the head.
+        who: whose response it is, for the sentence that says that it is none.
 
     Returns:
         The status, the whole first line, and the headers.
@@ -119,10 +134,10 @@ def parse_response(head: bytes) -> tuple[int, str, Headers]:
     try:
         line, headers = _parse_head(head)
     except HandshakeError as error:
-        raise HandshakeError(0, f"the answer is not HTTP: {error.reason}") from None
+        raise HandshakeError(0, f"{who}'s answer is not HTTP: {error.reason}") from None
     match = _STATUS_LINE.fullmatch(line)
     if match is None:
-        raise HandshakeError(0, "the answer is not one of HTTP/1.1")
+        raise HandshakeError(0, f"{who}'s answer is not one of HTTP/1.1")
     return int(match[1]), line, headers
 
 
@@ -350,17 +365,21 @@ def refuse_response(error: HandshakeError) -> bytes:
         ValueError: a header has characters that a header cannot have.
     """
     body = (error.reason + "\n").encode()
-    try:
-        phrase = HTTPStatus(error.status).phrase
-    except ValueError:
-        phrase = "Refused"
     names = {name.lower() for name, _ in error.headers}
     fields = [field for field in error.headers if field[0].lower() not in _FRAMING]
     fields.append(("Connection", "Upgrade, close" if "connection" in names else "close"))
     if "content-type" not in names:
         fields.append(("Content-Type", "text/plain; charset=utf-8"))
     fields.append(("Content-Length", str(len(body))))
-    return _encode_head(f"HTTP/1.1 {error.status} {phrase}", fields) + body
+    return _encode_head(f"HTTP/1.1 {error.status} {reason_phrase(error.status)}", fields) + body
+
+
+def reason_phrase(status: int) -> str:
+    """Return what a status is called."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Refused"
 
 
 def _check_subprotocols(names: Sequence[str]) -> tuple[str, ...]:

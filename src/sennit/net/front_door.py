@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -30,9 +30,10 @@ from sennit.engine.handshake import is_upgrade, parse_request, refuse_response
 from sennit.engine.head import HeadReader
 from sennit.errors import HandshakeError
 from sennit.interfaces import Mount
-from sennit.net.http import BoundedChannel
-from sennit.net.opening import open_stream
+from sennit.net.http import BoundedChannel, check_line_ends
+from sennit.net.limit import Limits
 from sennit.net.outlet import abort
+from sennit.net.reception import Reception, going_away
 from sennit.net.roster import Roster
 from sennit.net.setting import WebSocketSettings
 from sennit.net.stream_transport import StreamTransport
@@ -41,6 +42,14 @@ __all__ = ["ANY_PATH", "FrontDoor"]
 
 ANY_PATH = "*"
 """The key of a mount that takes every path."""
+
+EARLY_BYTES = 16 * 1024
+"""Bytes behind a head that are kept while it is not decided about; then the socket is not read.
+It is read so far to notice a client that goes away."""
+
+FAREWELLS = 64
+"""Connections at a time that got no place, and whose end is waited for, so that they surely get
+their answer; further ones are closed right behind it."""
 
 
 class FrontDoor(Factory[Any]):
@@ -72,16 +81,23 @@ class FrontDoor(Factory[Any]):
         self.mounts = dict(mounts)
         self.site = site
         self.settings = settings or WebSocketSettings()
-        self._streams: Roster[StreamTransport] = Roster()
+        self._reception = Reception(reactor, self.settings, pages=site is not None)
         self._keepers: Roster[_Doorkeeper] = Roster()
+        self._farewells = 0
 
     @property
     def connections(self) -> Collection[StreamTransport]:
         """The open WebSocket connections, each with its ``handler``."""
-        return self._streams
+        return self._reception.streams
+
+    @property
+    def limits(self) -> Limits:
+        """How many there are, and how many were refused."""
+        return self._reception.limits
 
     def startFactory(self) -> None:
         """A port begins to listen."""
+        self._reception.closing = False
         if self.site is not None:
             self.site.doStart()
 
@@ -102,10 +118,14 @@ class FrontDoor(Factory[Any]):
     def close_all(self, code: int, reason: str) -> Deferred[None]:
         """Close every connection: WebSockets with this code and reason, HTTP when it is answered.
 
+        Whose handshake is not done gets 503, and so does who comes in from now on, until a port
+        begins to listen again.
+
         Returns:
             Fires when all are gone: each has ``close_timeout``, then it is cut off. What comes
             in meanwhile is not waited for; stop listening first.
         """
+        self._reception.close()
         return self._keepers.close_all(code, reason)
 
 
@@ -117,6 +137,14 @@ class _Doorkeeper(Protocol):
         door: whose it is.
         address: the peer's.
     """
+
+    # What few connections need, and none for long, takes no memory of the others.
+    _opened: Deferred[StreamTransport] | None = None
+    _early = b""
+    _counted: bytes | None = None
+    _entered = False
+    _refused = False
+    _waited_for = False
 
     def __init__(self, door: FrontDoor, address: IAddress | None) -> None:
         self._door = door
@@ -132,7 +160,14 @@ class _Doorkeeper(Protocol):
         """Start the time of the head."""
         door = self._door
         door._keepers.add(self)  # noqa: SLF001 - its own door
-        self._timer = door.clock.callLater(door.settings.head_timeout, self._too_slow)
+        try:
+            if self._reception.closing:
+                raise going_away()
+            self._enter(self._reception.counted(self._transport.getPeer()))
+        except HandshakeError as error:
+            self._turn_away(error)
+        else:
+            self._timer = door.clock.callLater(door.settings.head_timeout, self._too_slow)
 
     def dataReceived(self, data: bytes) -> None:
         """Read the first head. Whoever gets the connection replaces this method by its own."""
@@ -145,15 +180,16 @@ class _Doorkeeper(Protocol):
         try:
             complete = reader.receive(data)
             if complete is None:
+                check_line_ends(data)
                 return
             self._stop_timer()
             self._reader = None
             head, rest = complete
-            stream = self._route(head, fresh=True)
-            if stream is None:
+            opened = self._route(head, fresh=True)
+            if opened is None:
                 self._open_site(head + rest)
             else:
-                self._open_websocket(stream, rest)
+                self._open_websocket(opened, rest)
         except HandshakeError as error:
             self._refuse(error)
 
@@ -165,6 +201,7 @@ class _Doorkeeper(Protocol):
         elif isinstance(inner, BoundedChannel):
             inner.loseConnection()
         else:
+            self._call_off()
             self._transport.loseConnection()
 
     def writeConnectionLost(self) -> None:
@@ -172,8 +209,13 @@ class _Doorkeeper(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
+        door = self._door
         self._stop_timer()
-        self._door._keepers.discard(self)  # noqa: SLF001 - its own door
+        self._leave()
+        self._call_off()
+        if self._waited_for:
+            door._farewells -= 1  # noqa: SLF001 - its own door
+        door._keepers.discard(self)  # noqa: SLF001 - its own door
         if self._inner is not None:
             self._inner.connectionLost(reason)
 
@@ -183,37 +225,51 @@ class _Doorkeeper(Protocol):
     def _transport(self) -> Any:
         return self.transport
 
-    def _route(self, head: bytes, *, fresh: bool) -> StreamTransport | None:
+    @property
+    def _reception(self) -> Reception:
+        return self._door._reception  # noqa: SLF001 - its own door
+
+    def _route(
+        self, head: bytes, *, fresh: bool
+    ) -> StreamTransport | Deferred[StreamTransport] | None:
         """Return the WebSocket connection that a head asks for; ``None`` if it is for the site.
 
         Raises:
             HandshakeError: it is refused.
         """
-        door = self._door
         request = parse_request(head)
-        mount = door.mount_for(unquote(request.path))
+        mount = self._door.mount_for(unquote(request.path))
         if mount is None:
             if is_upgrade(request):
                 raise HandshakeError(404, "there is no WebSocket at this address")
             return None
+        if self._counted is not None:
+            self._leave()  # From here on its address counts with the WebSockets.
+        if not self._entered:
+            self._enter(None)
         transport = self._transport
-        return open_stream(
-            door.clock,
+        return self._reception.open(
             mount,
             request,
-            door.settings,
             address=transport.getPeer(),
             secure=ISSLTransport.providedBy(transport),
             fresh=fresh,
-            on_end=door._streams.discard,  # noqa: SLF001 - its own door
         )
 
-    def _open_websocket(self, stream: StreamTransport, rest: bytes) -> None:
-        transport = self._transport
-        if hasattr(transport, "setTcpNoDelay"):
-            transport.setTcpNoDelay(True)
-        self._door._streams.add(stream)  # noqa: SLF001 - its own door
-        self._hand_over(stream, rest)
+    def _open_websocket(
+        self, opened: StreamTransport | Deferred[StreamTransport], rest: bytes
+    ) -> None:
+        if isinstance(opened, StreamTransport):
+            transport = self._transport
+            if hasattr(transport, "setTcpNoDelay"):
+                transport.setTcpNoDelay(True)
+            self._hand_over(opened, rest)
+            return
+        self._opened = opened
+        self._inner = None
+        self.dataReceived = self._keep  # type: ignore[method-assign]  # until it is decided
+        self._keep(rest)
+        opened.addCallbacks(self._accepted, self._rejected)
 
     def _open_site(self, data: bytes) -> None:
         door = self._door
@@ -228,6 +284,7 @@ class _Doorkeeper(Protocol):
         self._hand_over(inner, data)
 
     def _hand_over(self, inner: IProtocol, data: bytes) -> None:
+        self._leave()
         self._inner = inner
         self.dataReceived = inner.dataReceived  # type: ignore[method-assign]  # no detour per read
         inner.makeConnection(self._transport)
@@ -238,18 +295,79 @@ class _Doorkeeper(Protocol):
         """Look at a complete head that came over HTTP, the first one once more."""
         channel: Any = self._inner
         try:
-            stream = self._route(head, fresh=False)
+            opened = self._route(head, fresh=False)
         except HandshakeError as error:
             channel.clearLineBuffer()
             self._refuse(error)
             return False
-        if stream is None:
+        if opened is None:
             return True
         rest = channel.clearLineBuffer()
         channel.setTimeout(None)
-        self._transport.unregisterProducer()
-        self._open_websocket(stream, rest)
+        transport = self._transport
+        transport.unregisterProducer()
+        # The channel may have paused it, until an earlier answer is written.
+        transport.resumeProducing()
+        self._open_websocket(opened, rest)
         return False
+
+    # -- while a mount takes its time ------------------------------------------------------------
+
+    def _keep(self, data: bytes) -> None:
+        self._early += data
+        if len(self._early) > EARLY_BYTES:
+            self._transport.pauseProducing()
+
+    def _accepted(self, stream: StreamTransport) -> None:
+        early = self._stop_keeping()
+        self._open_websocket(stream, early)
+
+    def _rejected(self, failure: Failure) -> None:
+        self._stop_keeping()
+        error = failure.value
+        if isinstance(error, HandshakeError):
+            self._refuse(error)
+        else:
+            failure.trap(CancelledError)  # The client is gone.
+
+    def _stop_keeping(self) -> bytes:
+        early, self._early = self._early, b""
+        self._opened = None
+        if len(early) > EARLY_BYTES:
+            self._transport.resumeProducing()
+        return early
+
+    def _call_off(self) -> None:
+        if self._opened is not None:
+            self._opened.cancel()
+
+    # -- its place -------------------------------------------------------------------------------
+
+    def _enter(self, counted: bytes | None) -> None:
+        self._reception.limits.enter(counted)
+        self._counted = counted
+        self._entered = True
+
+    def _leave(self) -> None:
+        if self._entered:
+            self._reception.limits.leave(self._counted)
+            self._entered, self._counted = False, None
+
+    def _turn_away(self, error: HandshakeError) -> None:
+        """Refuse a connection that gets no place, before its head."""
+        door = self._door
+        transport = self._transport
+        if door._farewells < FAREWELLS:  # noqa: SLF001 - its own door
+            door._farewells += 1  # noqa: SLF001 - its own door
+            self._waited_for = True
+            self._refuse(error)
+            return
+        self._stop_listening()
+        if ISSLTransport.providedBy(transport):
+            abort(transport)  # Nothing could be said before the handshake of TLS.
+        else:
+            transport.write(refuse_response(error))
+            transport.loseConnection()
 
     # -- the end ---------------------------------------------------------------------------------
 
@@ -258,15 +376,19 @@ class _Doorkeeper(Protocol):
         inner = self._inner
         if isinstance(inner, StreamTransport):
             inner.disconnect(code, reason)
-            return
-        self._stop_timer()
-        self._set_deadline()
-        if isinstance(inner, BoundedChannel) and not inner.idle:
-            inner.persistent = False  # The answer under way is the last one.
-        elif isinstance(inner, BoundedChannel):
-            inner.loseConnection()
+        elif self._refused:
+            pass  # It is ending.
+        elif inner is None:
+            self._refuse(going_away())
         else:
-            self._transport.loseConnection()
+            self._set_deadline()
+            channel: Any = inner
+            if isinstance(inner, BoundedChannel) and not inner.idle:
+                inner.persistent = False  # The answer under way is the last one.
+            elif isinstance(inner, BoundedChannel):
+                channel.loseConnection()
+            else:
+                self._transport.loseConnection()
 
     def _too_slow(self) -> None:
         self._timer = None
@@ -275,8 +397,7 @@ class _Doorkeeper(Protocol):
     def _refuse(self, error: HandshakeError) -> None:
         transport = self._transport
         self._stop_timer()
-        self._reader = None
-        self.dataReceived = lambda data: None  # type: ignore[method-assign]  # noqa: ARG005
+        self._stop_listening()
         if isinstance(self._inner, BoundedChannel):
             self._inner.setTimeout(None)
             transport.unregisterProducer()
@@ -288,9 +409,15 @@ class _Doorkeeper(Protocol):
             transport.loseWriteConnection()
         self._set_deadline()
 
+    def _stop_listening(self) -> None:
+        self._refused = True
+        self._reader = None
+        self.dataReceived = lambda data: None  # type: ignore[method-assign]  # noqa: ARG005
+
     def _set_deadline(self) -> None:
-        door = self._door
-        self._timer = door.clock.callLater(door.settings.close_timeout, self._cut_off)
+        if self._timer is None:
+            door = self._door
+            self._timer = door.clock.callLater(door.settings.close_timeout, self._cut_off)
 
     def _cut_off(self) -> None:
         self._timer = None

@@ -16,7 +16,19 @@ from twisted.web.server import Site
 from sennit.errors import HandshakeError
 from sennit.net.setting import WebSocketSettings
 
-__all__ = ["BoundedChannel"]
+__all__ = ["BoundedChannel", "check_line_ends"]
+
+
+def check_line_ends(data: bytes) -> None:
+    """Check a piece of a head for the end that it has if its lines end without CR.
+
+    Whoever writes so waits for an answer: one at once is better than 408 after a while.
+
+    Raises:
+        HandshakeError: 400, it has.
+    """
+    if b"\n\n" in data:
+        raise HandshakeError(400, "the lines of a request's head end with CR LF")
 
 
 class BoundedChannel(HTTPChannel):
@@ -66,8 +78,14 @@ class BoundedChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; the first of a head start its time."""
         HTTPChannel.dataReceived(self, data)
-        partial = self._lines or self._buffer.strip(b"\r\n")
-        if self._in_head and self._timer is None and partial:
+        if not self._in_head:
+            return
+        try:
+            check_line_ends(self._buffer)
+        except HandshakeError as error:
+            self._give_up(error)
+            return
+        if self._timer is None and (self._lines or self._buffer.strip(b"\r\n")):
             self._timer = self._clock.callLater(self._head_timeout, self._too_slow)
 
     def lineReceived(self, line: bytes) -> None:
@@ -85,7 +103,7 @@ class BoundedChannel(HTTPChannel):
 
     def lineLengthExceeded(self, _line: bytes) -> None:
         """Refuse a head that is too long."""
-        self._give_up(431, f"the request's head has over {self._max_head} bytes")
+        self._give_up(HandshakeError(431, f"the request's head has over {self._max_head} bytes"))
 
     def requestDone(self, request: Any) -> None:
         """A request is answered: the next head may come, or may be here."""
@@ -109,13 +127,13 @@ class BoundedChannel(HTTPChannel):
 
     def _too_slow(self) -> None:
         self._timer = None
-        self._give_up(408, "the request's head took too long")
+        self._give_up(HandshakeError(408, "the request's head took too long"))
 
-    def _give_up(self, status: int, reason: str) -> None:
+    def _give_up(self, error: HandshakeError) -> None:
         self._in_head = False
         self._stop_timer()
         LineReceiver.clearLineBuffer(self)
-        self._refuse(HandshakeError(status, reason))
+        self._refuse(error)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -2,97 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from sennit.engine.connection import SERVER, Connection
+from sennit.engine.deflate import Agreement
 from sennit.engine.handshake import (
     Request,
+    accept_deflate,
     accept_response,
     check_origin,
     check_upgrade,
     offered_subprotocols,
+    refuse_response,
 )
 from sennit.errors import HandshakeError
-from sennit.interfaces import Accepted, Mount
+from sennit.interfaces import Accepted
 from sennit.model.request import ConnectionRequest
+from sennit.net.peer import Peer
 from sennit.net.setting import WebSocketSettings
 from sennit.net.stream_transport import StreamTransport
 
-__all__ = ["describe_address", "open_stream"]
+__all__ = ["Handshake", "check_handshake", "check_refusal", "open_stream"]
 
-_log = Logger(namespace="sennit.net")
-
-
-def describe_address(address: object) -> str:
-    """Return a peer's address as text: ``"127.0.0.1:5000"``, ``"[::1]:5000"`` or ``"unix"``."""
-    host, port = getattr(address, "host", None), getattr(address, "port", None)
-    if host is None:
-        return "unix" if hasattr(address, "name") else str(address)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+_OWN = frozenset({"upgrade", "connection", "content-length", "transfer-encoding"})
+"""What the response says by itself, besides ``Sec-WebSocket-*``, or must not say."""
 
 
-def open_stream(
-    clock: IReactorTime,
-    mount: Mount,
-    request: Request,
-    settings: WebSocketSettings,
-    *,
-    address: object,
-    secure: bool,
-    fresh: bool = False,
-    on_end: Callable[[StreamTransport], None] | None = None,
-) -> StreamTransport:
-    """Check a handshake, ask the mount, and return the connection, not connected yet.
+class Handshake(NamedTuple):
+    """A client's half of it, which has passed every check.
+
+    Attributes:
+        key: the client's.
+        request: as a mount sees it.
+        agreement: what is agreed on about compression.
+        extensions: how the response says so.
+    """
+
+    key: str
+    request: ConnectionRequest
+    agreement: Agreement | None
+    extensions: str
+
+
+def check_handshake(request: Request, settings: WebSocketSettings, peer: Peer) -> Handshake:
+    """Check a request by the protocol and by the settings.
 
     Args:
-        clock: the time.
-        mount: what decides and handles.
         request: the head.
-        settings: bounds and times.
-        address: the peer's.
-        secure: whether TLS protects the connection.
-        fresh: whether nothing was written to the transport before.
-        on_end: called when the connection is gone.
+        settings: what origins are allowed, and whether to compress.
+        peer: who has sent it.
 
     Raises:
-        HandshakeError: it is refused; with 500 if the mount failed, which is logged.
+        HandshakeError: it is refused.
     """
     key = check_upgrade(request)
     if request.header("transfer-encoding") or request.header("content-length") not in (None, "0"):
         # What follows the head are frames; a body would be read as such.
         raise HandshakeError(400, "a WebSocket handshake has no body")
-    check_origin(request, settings.allowed_origins, secure=secure)
+    asked = request if peer.authority is None else _with_host(request, peer.authority)
+    check_origin(asked, settings.allowed_origins, secure=peer.secure)
     offered = offered_subprotocols(request)
+    agreement, extensions = accept_deflate(request, settings.deflate)
     headers: dict[str, str] = {}
     for name, value in request.headers:
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        if name in headers:
+            separator = "; " if name == "cookie" else ", "
+            headers[name] = f"{headers[name]}{separator}{value}"
+        else:
+            headers[name] = value
     query = parse_qs(request.query, keep_blank_values=True)
     described = ConnectionRequest(
         path=unquote(request.path),
         query={name: tuple(values) for name, values in query.items()},
         headers=headers,
-        address=describe_address(address),
-        secure=secure,
+        address=peer.address,
+        secure=peer.secure,
         subprotocols=offered,
     )
-    try:
-        accepted = mount.open(described)
-        response = _response(key, accepted, offered)
-    except HandshakeError:
-        raise
-    except Exception as error:
-        _log.failure("a mount failed to open a connection")
-        raise HandshakeError(500, "internal server error") from error
+    return Handshake(key, described, agreement, extensions)
+
+
+def check_refusal(error: HandshakeError) -> None:
+    """Check whether a mount's refusal can be sent.
+
+    Raises:
+        ValueError: its status refuses nobody, or a header has characters that it cannot have.
+    """
+    if not 300 <= error.status <= 599:
+        raise ValueError(f"a handshake is refused with a status of 300 to 599, not {error.status}")
+    refuse_response(error)
+
+
+def open_stream(
+    clock: IReactorTime,
+    handshake: Handshake,
+    accepted: Accepted,
+    settings: WebSocketSettings,
+    *,
+    fresh: bool = False,
+    on_end: Callable[[StreamTransport], None] | None = None,
+) -> StreamTransport:
+    """Return the connection that a mount takes, not connected yet.
+
+    Args:
+        clock: the time.
+        handshake: the client's half.
+        accepted: the mount's answer.
+        settings: bounds and times.
+        fresh: whether nothing was written to the transport before.
+        on_end: called when the connection is gone.
+
+    Raises:
+        ValueError: the answer has a subprotocol that was not offered, or a header that cannot be.
+    """
+    subprotocol = accepted.subprotocol
+    if subprotocol is not None and subprotocol not in handshake.request.subprotocols:
+        raise ValueError(f"the subprotocol {subprotocol!r} was chosen, which was not offered")
+    _check_fields(accepted.headers)
+    response = accept_response(handshake.key, subprotocol, accepted.headers, handshake.extensions)
     if accepted.ping_interval is not None:
         settings = replace(settings, ping_interval=accepted.ping_interval)
+    connection = Connection(
+        SERVER,
+        max_message=settings.max_message,
+        max_fragments=settings.max_fragments,
+        deflate=handshake.agreement,
+        streaming=settings.streaming,
+    )
     return StreamTransport(
         clock,
-        Connection(SERVER, max_message=settings.max_message, max_fragments=settings.max_fragments),
+        connection,
         accepted.handler,
         settings,
         binary=accepted.binary,
@@ -102,8 +146,13 @@ def open_stream(
     )
 
 
-def _response(key: str, accepted: Accepted, offered: tuple[str, ...]) -> bytes:
-    subprotocol = accepted.subprotocol
-    if subprotocol is not None and subprotocol not in offered:
-        raise ValueError(f"the mount chose {subprotocol!r}, which was not offered")
-    return accept_response(key, subprotocol, accepted.headers)
+def _check_fields(fields: Iterable[tuple[str, str]]) -> None:
+    for name, _ in fields:
+        lowered = name.lower()
+        if lowered in _OWN or lowered.startswith("sec-websocket-"):
+            raise ValueError(f"the header {name} is for the handshake itself to say")
+
+
+def _with_host(request: Request, host: str) -> Request:
+    headers = tuple(field for field in request.headers if field[0] != "host")
+    return Request(request.method, request.target, request.version, (*headers, ("host", host)))

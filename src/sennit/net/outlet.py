@@ -197,9 +197,12 @@ class Outlet:
             # ends the connection in its own time.
             self._queueing = True
             socket.write(data)
-        else:
+        elif self._watching:
             self._held.append(data)
             self._held_size += len(data)
+        else:
+            # The first write to a transport that is not fresh: nobody would ask for it.
+            socket.write(data)
         self._queued += len(data)
         self._full = self._full or self._queued >= self._bound
         if not self._watching:

@@ -14,6 +14,8 @@ A file looks like this; every key may be left out::
     [limits]                      # of connections: sennit.net.setting.WebSocketSettings
     max_message = 65536           # bytes
     head_timeout = 10.0           # seconds
+    max_connections = 20000       # else any number
+    trusted_proxies = ["127.0.0.1"]   # whose X-Forwarded-For, -Proto and -Host are believed
 
     [hub]                         # of what clients can make it hold: sennit.hub.setting.HubSettings
     queue_limit = 1048576         # bytes
@@ -180,8 +182,19 @@ _TABLES: dict[str, type[Any]] = {
     "protocol": ProtocolSettings,
 }
 _HIDDEN: dict[str, frozenset[str]] = {
-    # Of a client alone; a key of its own; each protocol's own affair.
-    "limits": frozenset({"open_timeout", "allowed_origins", "ping_interval"}),
+    # Of a client alone; a key of its own; each protocol's own affair; of the toolkit alone.
+    "limits": frozenset(
+        {
+            "open_timeout",
+            "allowed_origins",
+            "ping_interval",
+            "handshake_timeout",
+            "read_high",
+            "read_low",
+            "compression",
+            "streaming",
+        }
+    ),
     "hub": frozenset(),
     "protocol": frozenset({"version"}),
 }
@@ -229,7 +242,10 @@ def _keys_of(table: str) -> dict[str, Any]:
 
 
 def _bounded(form: Any, *, zero: bool) -> Any:
-    if form is int:
+    if typing.get_origin(form) is tuple:
+        return form
+    # What may be None is a bound that is not there unless it is set.
+    if int in (form, *typing.get_args(form)):
         return typing.Annotated[int, msgspec.Meta(ge=0 if zero else 1)]
     return typing.Annotated[float, msgspec.Meta(ge=0) if zero else msgspec.Meta(gt=0)]
 
@@ -290,9 +306,10 @@ def _read_file(path: Path) -> _Layer:
 
 
 def _read_environment(environment: Mapping[str, str]) -> _Layer:
-    known = {key.upper(): key for key in _TOP}
+    forms = dict(_TOP)
     for table in _TABLES:
-        known |= {f"{table}_{key}".upper(): f"{table}.{key}" for key in _keys_of(table)}
+        forms |= {f"{table}.{key}": form for key, form in _keys_of(table).items()}
+    known = {key.replace(".", "_").upper(): key for key in forms}
     values: dict[str, Any] = {}
     names: dict[str, str] = {}
     for variable, text in environment.items():
@@ -303,13 +320,14 @@ def _read_environment(environment: Mapping[str, str]) -> _Layer:
             raise ConfigurationError(f"the environment: {variable} is not a setting of Sennit")
         key = known[name]
         names[key] = variable
+        value: Any = text
+        if typing.get_origin(forms[key]) is tuple:
+            value = [part.strip() for part in text.split(",") if part.strip()]
         table, dot, rest = key.partition(".")
         if dot:
-            values.setdefault(table, {})[rest] = text
-        elif key == "allowed_origins":
-            values[key] = [part.strip() for part in text.split(",") if part.strip()]
+            values.setdefault(table, {})[rest] = value
         else:
-            values[key] = text
+            values[key] = value
     return _Layer("the environment", values, names, loose=True)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.web.resource import IResource
 
 from sennit.brokers.memory import MemoryBroker, MemoryPresence
@@ -153,7 +154,7 @@ class _Gate:
         self._mount = mount
         self._node = node
 
-    def open(self, request: ConnectionRequest) -> Accepted:
+    def open(self, request: ConnectionRequest) -> Accepted | Deferred[Accepted]:
         """Take the connection, or refuse it with 503."""
         status = self._node.status
         if status != "ok":
