@@ -12,6 +12,9 @@
 
     ws = await websocket.connect(reactor, "wss://host/path", subprotocols=["chat"])
 
+    async for ws in websocket.reconnect(reactor, "wss://host/path"):
+        ...                                 # the next one when this one is lost
+
 The faster style is an object for each connection, which is notified::
 
     class Echo:
@@ -32,25 +35,47 @@ from sennit.errors import (
     LocalProtocolError,
 )
 from sennit.model.request import Closed, ConnectionRequest
-from sennit.net.client import connect
-from sennit.net.listener import listen
+from sennit.net.backoff import Backoff
+from sennit.net.broadcast import broadcast
+from sennit.net.client import ConnectOptions, connect, reconnect
+from sennit.net.limit import Limits
+from sennit.net.listener import listen, resource, service
+from sennit.net.mount import Accept, HandshakeHook, Subprotocols
+from sennit.net.port import HandlerResource, WebSocketPort
+from sennit.net.reconnecting import Reconnecting
+from sennit.net.retry import worth_retrying
+from sennit.net.service import WebSocketService
 from sennit.net.setting import WebSocketOptions, WebSocketSettings
-from sennit.net.websocket import Handler, MessageReceiver, WebSocket, broadcast
+from sennit.net.websocket import Handler, MessageReceiver, WebSocket
 
 __all__ = [
+    "Accept",
+    "Backoff",
     "Closed",
+    "ConnectOptions",
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
     "ConnectionRequest",
     "Handler",
+    "HandlerResource",
     "HandshakeError",
+    "HandshakeHook",
+    "Limits",
     "LocalProtocolError",
     "MessageReceiver",
+    "Reconnecting",
+    "Subprotocols",
     "WebSocket",
     "WebSocketOptions",
+    "WebSocketPort",
+    "WebSocketService",
     "WebSocketSettings",
     "broadcast",
     "connect",
     "listen",
+    "reconnect",
+    "resource",
+    "service",
+    "worth_retrying",
 ]
