@@ -164,8 +164,8 @@ class Deflate:
         client_bits = int(given.get(_CLIENT_BITS) or 15)
         if server_bits > self.server_max_window_bits:
             raise ValueError(f"the server did not agree to {_SERVER_BITS}")
-        if _CLIENT_BITS in given and client_bits > self.client_max_window_bits:
-            raise ValueError(f"the server answers {_CLIENT_BITS} with more than was offered")
+        # The server may answer with a larger window of the client's than was offered, or with none
+        # at all: a client that has said what it will use keeps to it (7.1.2.2).
         return Agreement(
             self,
             server_bits,
