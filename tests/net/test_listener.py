@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from twisted.internet.defer import fail, succeed
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
@@ -14,10 +15,11 @@ from twisted.web.server import Site
 from zope.interface import implementer
 
 from sennit.errors import ConfigurationError
-from sennit.net.front_door import FrontDoor
+from sennit.net.client import connect
 from sennit.net.listener import listen, resource
 from sennit.net.mount import Accept
 from sennit.net.port import WebSocketPort
+from sennit.testing import Network
 from tests.double import outcome
 from tests.net.double import FakeSocket, header_of, status_of, upgrade_request
 
@@ -36,26 +38,26 @@ def ask(factory: Any, data: bytes) -> Any:
 
 def test_an_endpoint_by_its_description() -> None:
     """Any path leads to the handler; pings are on by default."""
-    reactor: Any = MemoryReactorClock()
-    port = outcome(listen(reactor, "tcp:8000:interface=127.0.0.1", handler, max_message=5))
-    host: Any = port.getHost()
-    assert host.port == 8000
-    ((number, door, _, interface),) = reactor.tcpServers
-    assert (number, interface) == (8000, "127.0.0.1")
-    assert isinstance(door, FrontDoor)
-    assert (door.settings.max_message, door.settings.ping_interval) == (5, 20.0)
-    assert door.mount_for("/anything") is not None
+    network = Network()
+    port = network.result(listen(network, "tcp:8000:interface=127.0.0.1", handler, max_message=5))
+    assert port.getHost() == IPv4Address("TCP", "127.0.0.1", 8000)
+    talkative = network.result(connect(network, "ws://localhost:8000/"))
+    talkative.send("123456")
+    network.result(talkative.wait_closed())
+    assert talkative.close_code == 1009
+    network.result(connect(network, "ws://localhost:8000/any/path", ping_interval=None))
+    assert [ws.request.path for ws in port.connections] == ["/any/path"]
+    network.link().drop()
+    network.advance(41)
+    assert len(port.connections) == 0
 
 
 def test_other_endpoints_by_their_descriptions() -> None:
     """Unix sockets are Twisted's to make."""
-    reactor: Any = MemoryReactorClock()
-    port = outcome(listen(reactor, "unix:/run/echo.sock", handler))
-    ((path, door, *_),) = reactor.unixServers
-    assert path == "/run/echo.sock"
-    socket = ask(door, upgrade_request())
-    assert status_of(socket.taken) == 101
-    assert len(port.connections) == 1
+    network = Network()
+    port = network.result(listen(network, "unix:/run/echo.sock", handler))
+    network.result(connect(network, "ws://echo/", endpoint="unix:/run/echo.sock"))
+    assert [ws.request.address for ws in port.connections] == ["unix"]
 
 
 def test_an_endpoint_of_twisteds() -> None:
@@ -77,14 +79,10 @@ def test_an_endpoint_of_twisteds() -> None:
 
 def test_an_endpoint_that_cannot_listen() -> None:
     """The failure is Twisted's."""
-
-    @implementer(IStreamServerEndpoint)
-    class Endpoint:
-        def listen(self, protocolFactory: Any) -> Any:  # noqa: N803 - Twisted names it
-            return fail(CannotListenError("127.0.0.1", 80, OSError()))
-
-    with pytest.raises(CannotListenError):
-        outcome(listen(MemoryReactorClock(), Endpoint(), handler))
+    network = Network()
+    network.result(listen(network, "tcp:8000", handler))
+    with pytest.raises(CannotListenError, match="in use"):
+        network.result(listen(network, "tcp:8000", handler))
 
 
 def test_a_setting_that_cannot_be_honoured() -> None:
