@@ -65,15 +65,31 @@ def test_what_never_fires_is_told() -> None:
     """With what it could be waiting for; it may fire yet."""
     network = Network()
     waiting: Deferred[str] = Deferred()
-    with pytest.raises(Stalled, match=r"nothing moves any more, and this has not fired: <Def"):
+    with pytest.raises(Stalled, match=r"nothing moves any more, and this is not done: <Def"):
         network.result(waiting)
     network.callLater(2, waiting.callback, "late")
     with pytest.raises(Stalled, match=r"next timed call is due in 2 seconds.*pass within="):
         network.result(waiting)
-    with pytest.raises(Stalled, match=r"not fired in 1 seconds"):
+    with pytest.raises(Stalled, match=r"not done in 1 seconds"):
         network.result(waiting, within=1)
     assert network.seconds() == 0
     assert network.result(waiting, within=2) == "late"
+
+
+def test_a_coroutine_that_is_never_done_is_cancelled() -> None:
+    """It holds nothing up: what it waited for can be waited for once more."""
+    network = Network()
+    ended: list[str] = []
+
+    async def wait() -> None:
+        try:
+            await Deferred()
+        finally:
+            ended.append("ended")
+
+    with pytest.raises(Stalled, match=r"<coroutine object .*wait"):
+        network.result(wait())
+    assert ended == ["ended"]
 
 
 def test_links_that_let_nothing_through_are_told() -> None:

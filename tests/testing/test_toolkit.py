@@ -158,6 +158,34 @@ def test_a_handshake_that_is_cut() -> None:
         network.result(websocket.connect(network, "ws://localhost:8000/"))
 
 
+def test_a_client_that_comes_back() -> None:
+    """Through a server's absence, with waits that a test sees pass."""
+    network = Network()
+    times: list[float] = []
+
+    async def stay() -> None:
+        options: Any = {"random": lambda: 1.0, "backoff": websocket.Backoff(first=2.0)}
+        async for ws in websocket.reconnect(network, "ws://127.0.0.1:8000/", **options):
+            times.append(network.seconds())
+            await ws.wait_closed()
+
+    staying = Deferred.fromCoroutine(stay())
+    network.advance(5)
+    port = network.result(websocket.listen(network, "tcp:8000", echo))
+    network.advance(5)
+    network.link().reset()
+    network.advance(20)
+    network.result(port.close())
+    network.advance(10)
+    # Refused, which takes Twisted 0.3 seconds, it waits for 2 and then 4; after the reset for 8.
+    assert times == pytest.approx([6.6, 18])
+    assert not staying.called
+    staying.cancel()
+    staying.addErrback(lambda _: None)
+    network.pump()
+    assert network.getDelayedCalls() == []
+
+
 @pytest.mark.parametrize("conditions", [{}, {"delay": 0.1, "chunk": "random"}])
 def test_tls(conditions: Any) -> None:
     """With ``wss://``."""

@@ -125,8 +125,8 @@ class Loop:
             Its result.
 
         Raises:
-            Stalled: it is not done, and says what it could be waiting for. A Deferred is left as
-                it is; it may fire yet.
+            Stalled: it is not done; it says what that could be waiting for. A Deferred is left
+                as it is, since it may fire yet; a coroutine, which nobody else has, is cancelled.
             Exception: its failure, or as :meth:`pump`.
         """
         deferred: Deferred[T | None]
@@ -143,18 +143,13 @@ class Loop:
             return None if isinstance(outcome, Failure) else outcome
 
         deferred.addBoth(fired)
-        until = self._clock.seconds() + within
-        while True:
-            try:
-                self._settle()
-            except Stalled:
-                if not outcomes:
-                    raise
-            if outcomes or self._failures or not self._step(until):
-                break
+        self._settle_for(outcomes, self._clock.seconds() + within)
         self._raise_failures()
         if not outcomes:
-            raise Stalled(self._explain(deferred, within))
+            stalled = Stalled(self._explain(awaitable, within))
+            if awaitable is not deferred:
+                deferred.cancel()
+            raise stalled
         if isinstance(outcomes[0], Failure):
             outcomes[0].raiseException()
         result: T | None = outcomes[0]
@@ -176,6 +171,17 @@ class Loop:
             f"something moves for ever: after {self.patience:,} turns at {self._clock.seconds():g} "
             f"seconds there is still something to do{self._hint()}"
         )
+
+    def _settle_for(self, outcomes: list[Any], until: float) -> None:
+        """Settle, and let time pass while there is no outcome."""
+        while True:
+            try:
+                self._settle()
+            except Stalled:
+                if not outcomes:
+                    raise
+            if outcomes or self._failures or not self._step(until):
+                return
 
     def _turn(self) -> bool:
         """Make one turn, and return whether anything happened."""
@@ -259,9 +265,9 @@ class Loop:
                 first.value.add_note(f"and {len(failures) - 1} more, which the log has")
             first.raiseException()
 
-    def _explain(self, deferred: Deferred[Any], within: float) -> str:
+    def _explain(self, awaitable: object, within: float) -> str:
         passed = f" in {within:g} seconds" if within else ""
-        said = f"nothing moves any more, and this has not fired{passed}: {deferred!r}"
+        said = f"nothing moves any more, and this is not done{passed}: {awaitable!r}"
         waiting = self.getDelayedCalls()
         if waiting:
             seconds = waiting[0].getTime() - self._clock.seconds()
