@@ -13,7 +13,11 @@
     ws = await websocket.connect(reactor, "wss://host/path", subprotocols=["chat"])
 
     async for ws in websocket.reconnect(reactor, "wss://host/path"):
-        ...                                 # the next one when this one is lost
+        try:
+            async for message in ws:
+                ...
+        except websocket.ConnectionClosed:
+            continue                        # and the next connection comes
 
 The faster style is an object for each connection, which is notified::
 

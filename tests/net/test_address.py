@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sennit.net.address import Address
 
@@ -62,6 +66,28 @@ def test_what_is_no_address(url: str, why: str) -> None:
     with pytest.raises(ValueError, match=why) as caught:
         Address.parse(url)
     assert "secret" not in str(caught.value)
+
+
+@given(text=st.text() | st.text("ws:/.@[]%#?a1\xdf\u3002-").map("ws://".__add__))
+def test_any_text(text: str) -> None:
+    """Is an address that can be said in a request, or a ``ValueError``."""
+    try:
+        address = Address.parse(text)
+    except ValueError:
+        return
+    assert re.fullmatch(r"[\x21-\x7e]+", address.authority + address.target)
+    assert 0 < address.port < 65536
+
+
+@given(location=st.text(st.characters(codec="latin-1")) | st.text("ws:/.@[]%#?a1\xdf-"))
+def test_any_location(location: str) -> None:
+    """Likewise, and without a user."""
+    try:
+        address = Address.parse("wss://me@a/b").follow(location)
+    except ValueError:
+        return
+    assert re.fullmatch(r"[\x21-\x7e]+", address.authority + address.target)
+    assert address.user is None
 
 
 def test_a_password_is_not_shown() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
@@ -117,6 +118,48 @@ def test_bodies(
     assert ended == complete
     assert answer.refusal is not None
     assert answer.refusal.body == expected
+
+
+PARTS = st.sampled_from(
+    [
+        b"HTTP/1.1 101 Hi",
+        b"HTTP/1.1 103 Hi",
+        b"HTTP/1.1 403 No",
+        b"Content-Length: 3",
+        b"\r\n",
+        b"\n",
+        b"Transfer-Encoding: chunked",
+        b"\r\n\r\n",
+        b"3",
+        b";x",
+        b"abc",
+        b"0",
+        b"\xff",
+    ]
+)
+
+
+def verdict(pieces: Iterable[bytes]) -> tuple[object, ...]:
+    """Return what comes of an answer that arrives in pieces."""
+    answer = reader(max_head=200, max_body=10)
+    pieces = iter(pieces)
+    try:
+        for piece in pieces:
+            complete = answer.receive(piece)
+            if complete is not None:
+                return complete[0], complete[1] + b"".join(pieces)
+    except HandshakeError as error:
+        return error.status, error.reason, error.headers, error.body
+    refusal = answer.refusal
+    return (None,) if refusal is None else (refusal.status, refusal.headers, refusal.body)
+
+
+@given(parts=st.lists(PARTS, max_size=20).map(b"".join), data=st.data())
+def test_any_bytes_in_any_pieces(parts: bytes, data: st.DataObject) -> None:
+    """Come to the same, and to no other exception."""
+    cuts = data.draw(st.lists(st.integers(0, len(parts)), max_size=8).map(sorted))
+    pieces = [parts[start:end] for start, end in pairwise([0, *cuts, len(parts)])]
+    assert verdict(pieces) == verdict([parts]) == verdict(bytes([byte]) for byte in parts)
 
 
 def test_without_interest_in_the_body() -> None:

@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.error import ConnectionRefusedError as RefusedError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
@@ -51,6 +52,9 @@ def test_a_tunnel(url: str, asked: str, host: str) -> None:
     ws = outcome(result)
     ws.send("thanks")
     assert len(engine.receive(proxy.take())) == 1
+    proxy.send(engine.send(b"again", binary=True))
+    received = [outcome(Deferred.fromCoroutine(ws.recv())) for _ in range(2)]
+    assert received == [b"hi", b"again"]
     proxy.hang_up(ConnectionLost())
     assert ws.close_code == 1006
 

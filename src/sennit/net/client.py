@@ -132,7 +132,11 @@ def reconnect(
     ::
 
         async for ws in websocket.reconnect(reactor, "wss://host/path"):
-            ...
+            try:
+                async for message in ws:
+                    ...
+            except websocket.ConnectionClosed:
+                continue                        # and the next connection comes
 
     Args:
         reactor: any Twisted reactor.
@@ -144,6 +148,9 @@ def reconnect(
             :func:`sennit.net.retry.worth_retrying`.
         random: returns a number from 0 to 1.
         options: what :func:`connect` takes.
+
+    Returns:
+        The connections: what the loop is over, with :meth:`~Reconnecting.stop` to end it.
 
     Raises:
         ValueError: as by :func:`connect`.
@@ -171,7 +178,7 @@ def _plan(reactor: Any, url: str, asked: ConnectOptions) -> Plan:
     max_redirects = asked.get("max_redirects", MAX_REDIRECTS)
     if max_redirects < 0:
         raise ValueError("there are no fewer redirects than none")
-    settings: dict[str, Any] = {name: asked[name] for name in asked if name not in _OWN}  # type: ignore[literal-required]
+    settings: dict[str, Any] = {name: value for name, value in asked.items() if name not in _OWN}
     plan = Plan(
         address=address,
         settings=WebSocketSettings(**{"ping_interval": PING_INTERVAL, **settings}),
