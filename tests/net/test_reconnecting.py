@@ -331,6 +331,15 @@ def test_a_code_and_a_reason_to_stop_with() -> None:
     assert (event.code, event.reason) == (4000, "off")
 
 
+def test_a_code_that_may_not_be_sent() -> None:
+    """Is refused, and the loop goes on."""
+    loop = in_the_body()
+    with pytest.raises(LocalProtocolError):
+        loop.again.stop(1006)
+    loop.say(loop.network.servers[0], "still here")
+    assert loop.received == ["still here"]
+
+
 def test_stopping_before_it_begins() -> None:
     """Nothing is connected."""
     network = FakeNetwork()

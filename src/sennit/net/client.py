@@ -77,8 +77,9 @@ def connect(  # noqa: PLR0913 - a connection has as many sides
         auth: a user and a password for Basic authentication, in place of the URL's.
         proxy: ``http://user:password@host:port`` or ``https://…``: an HTTP proxy to go through, by
             ``CONNECT``. TLS to the server goes through it, untouched.
-        max_redirects: how many redirects to follow, one after the other. Credentials stay behind
-            where scheme, host or port change, and ``wss`` never becomes ``ws``.
+        max_redirects: how many redirects to follow, one after the other. ``Authorization`` and
+            ``Cookie`` stay behind where scheme, host or port change; other headers go along.
+            ``wss`` never becomes ``ws``.
         endpoint: where to connect instead of the URL's host, as text (``"unix:/run/chat"``) or
             as a Twisted endpoint; of a ``wss://`` address it has to bring TLS itself.
         tls: whom to trust, instead of whom the platform trusts: a

@@ -104,12 +104,16 @@ class Reconnecting:
 
         Returns:
             Fires when the connection is gone.
+
+        Raises:
+            LocalProtocolError: the code or the reason may not be sent; nothing has changed.
         """
+        websocket = self.websocket
+        gone = succeed(None) if websocket is None else websocket.close(code, reason)
         self._stopped = True
         if self._waiting is not None:
             self._waiting.cancel()
-        websocket = self.websocket
-        return succeed(None) if websocket is None else websocket.close(code, reason)
+        return gone
 
     # -- the loop --------------------------------------------------------------------------------
 
