@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
+from twisted.web.server import Site
 
 from sennit.engine.connection import CLIENT, Connection
 from sennit.engine.event import Close
@@ -14,6 +17,7 @@ from sennit.net.limit import PAGE_CONNECTIONS
 from tests.double import LogKeeper, outcome
 from tests.net.double import (
     FakeSecureTransport,
+    FakeSocket,
     header_of,
     refusal,
     status_of,
@@ -52,6 +56,7 @@ def spoiled(line: bytes) -> bytes:
         (spoiled(b"Sec-WebSocket-Protocol: a b"), 400),
         (spoiled(b"X-Nul: a\0b"), 400),
         (spoiled(b"X-Bare: a\nb"), 400),
+        (spoiled(b"X-Bell: a\x07b"), 400),
         (spoiled(b"no colon"), 400),
         (spoiled(b"Content-Length: 5") + b"hello", 400),
         (spoiled(b"Transfer-Encoding: chunked") + b"0\r\n\r\n", 400),
@@ -66,6 +71,21 @@ def test_a_wrong_request_is_refused(kind: str, request_head: bytes, status: int)
     assert way.mount.requests == []
     assert log.failures() == []
     assert way.limits.connections == 0
+
+
+@pytest.mark.parametrize("target", [b"http://[", b"http://a:b@[::1", b"//[/"])
+def test_a_target_that_is_no_address_is_refused(target: bytes) -> None:
+    """Or is one, of nothing that is here; a resource may be the root of its site."""
+    way = Way("resource")
+    factories: list[Any] = [Site(way.house, reactor=way.clock), House().door]
+    for factory in factories:
+        socket: Any = FakeSocket(factory.buildProtocol(None))
+        socket.protocol.makeConnection(socket)
+        with LogKeeper() as log:
+            socket.deliver(upgrade_request().replace(b"/ws", target))
+            socket.drain()
+        assert status_of(socket.taken) in (101, 400, 404)
+        assert log.failures() == []
 
 
 def test_a_folded_line_is_refused(kind: str) -> None:

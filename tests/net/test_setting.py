@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
+import pytest
+
+from sennit.errors import ConfigurationError
 from sennit.net.setting import WebSocketOptions, WebSocketSettings
 
 
@@ -14,3 +17,11 @@ def test_options_are_the_settings() -> None:
     assert get_type_hints(WebSocketOptions) == {
         field.name: hints[field.name] for field in fields(WebSocketSettings)
     }
+
+
+def test_trusted_proxies_are_checked_at_once() -> None:
+    """Not when the first client comes; a list will do."""
+    proxies: Any = ["127.0.0.1", "unix"]
+    WebSocketSettings(trusted_proxies=proxies)
+    with pytest.raises(ConfigurationError, match="'localhost' is neither"):
+        WebSocketSettings(trusted_proxies=("127.0.0.1", "localhost"))

@@ -313,9 +313,11 @@ POLICIES = 'one of "disconnect", "recover", "drop-oldest", "conflate"'
         ),
         (
             "[limits]\ntrusted_proxies = ['nginx']",
-            "limits: trusted_proxies: 'nginx' is neither an address like \"127.0.0.1\", nor a "
-            'network like "10.0.0.0/8", nor "unix" (\'nginx\' does not appear to be an IPv4 or '
-            "IPv6 network)",
+            (
+                "limits: trusted_proxies: 'nginx' is neither an address like \"127.0.0.1\", nor a "
+                'network like "10.0.0.0/8", nor "unix" (\'nginx\' does not appear to be an IPv4 '
+                "or IPv6 network)"
+            ),
         ),
         ("[limits]\nmax_message = 0", "limits.max_message is a whole number of at least 1, not 0"),
         ("[limits]\nmax_head = 1.5", "limits.max_head is a whole number of at least 1, not 1.5"),

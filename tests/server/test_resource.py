@@ -104,6 +104,19 @@ def test_the_limits_reach_the_websockets() -> None:
     visitor.close(1009)
 
 
+def test_its_websockets_have_their_limits_together() -> None:
+    """However many paths they have."""
+    app = App()
+    app.raw("/chat")
+    tree = Tree(app, Configuration(limits=WebSocketSettings(max_connections=2)))
+    tree.reactor.begin()
+    first = tree.visit()
+    tree.visit("/live/chat")
+    assert (tree.knock(), tree.knock("/live/chat")) == (503, 503)
+    first.lose()
+    assert tree.knock("/live/chat") == 101
+
+
 def test_starting_it_by_hand() -> None:
     """Every call waits for the one start, the reactor's as well."""
     tree = Tree()

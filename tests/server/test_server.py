@@ -16,13 +16,14 @@ from sennit.engine.event import Close
 from sennit.errors import ConfigurationError, NotRunning
 from sennit.hub.app import App
 from sennit.hub.namespace import NamespaceOptions
+from sennit.hub.request import ConnectRequest, Credentials
 from sennit.net.setting import WebSocketSettings
 from sennit.server.configuration import Configuration
 from sennit.server.listening import ListenError
 from sennit.server.server import Server, serve
 from tests.double import LogKeeper, outcome
 from tests.net.double import status_of, upgrade_request
-from tests.server.double import FakeReactor
+from tests.server.double import FakeReactor, Visitor
 
 OK = (200, b'{"status": "ok"}\n')
 STOPPING = (503, b'{"status": "stopping"}\n')
@@ -75,6 +76,28 @@ def test_an_endpoint_and_a_configuration() -> None:
     assert isinstance(close, Close)
     assert close.code == 1009
     reactor.port.visit("/chat").lose()
+
+
+def test_behind_a_trusted_proxy() -> None:
+    """Handlers see the client's address, and the limits count by it."""
+    app, reactor = App(), FakeReactor()
+    seen: list[str] = []
+
+    @app.on_connect
+    def connect(request: ConnectRequest) -> Credentials:
+        seen.append(request.address)
+        return Credentials("ann")
+
+    limits = WebSocketSettings(trusted_proxies=("192.0.2.1",), max_per_address=1)
+    outcome(serve(app, reactor, None, Configuration(limits=limits)))
+    path = "/connection/websocket"
+    for number in (7, 8):
+        request = upgrade_request(path, X_Forwarded_For=f"203.0.113.{number}")
+        socket = reactor.port.ask(request)
+        socket.taken.clear()
+        Visitor(socket).connect()
+    assert seen == ["203.0.113.7", "203.0.113.8"]
+    assert status_of(bytes(reactor.port.ask(request).taken)) == 429
 
 
 def test_what_is_at_which_address() -> None:

@@ -22,6 +22,7 @@ from twisted.python.usage import UsageError
 from sennit.cli.complaint import Complaint
 from sennit.cli.loader import load
 from sennit.errors import ConfigurationError
+from sennit.net.setting import WebSocketOptions, WebSocketSettings
 
 __all__ = ["Options", "makeService", "service_for"]
 
@@ -66,21 +67,36 @@ class Options(UsageOptions):
         self["on-handshake"] = hook
 
     def parseArgs(self, handler: str = "") -> None:
-        """Take the handler's address.
+        """Take the handler's address."""
+        self["handler"] = handler
+
+    def postOptions(self) -> None:
+        """Load what the options name, while a mistake is still one in the options.
 
         Raises:
-            UsageError: there is none.
+            UsageError: there is no such handler, or a setting cannot be honoured.
         """
-        if not handler:
+        if not self["handler"]:
             raise UsageError("say which handler to run, like echo:handler")
-        self["handler"] = handler
+        hook = self["on-handshake"]
+        origins = tuple(self["origins"]) or None
+        try:
+            self.handler = _load_function(self["handler"], "handler")
+            self.hook = None if hook is None else _load_function(hook, "on_handshake")
+            self.settings: WebSocketOptions = {
+                "trusted_proxies": tuple(self["proxies"]),
+                "allowed_origins": origins,
+            }
+            WebSocketSettings(**self.settings)
+        except (Complaint, ConfigurationError) as error:
+            raise UsageError(str(error)) from error
 
 
 def makeService(options: Options) -> IService:
     """Return the service that the options describe.
 
     Raises:
-        UsageError: there is no such handler, or a setting cannot be honoured.
+        UsageError: an endpoint is none.
     """
     from twisted.internet import reactor
 
@@ -91,25 +107,17 @@ def service_for(options: Options, reactor: Any) -> IService:
     """Return the service for a reactor: see :func:`makeService`."""
     from sennit.net.listener import service
 
-    try:
-        handler = _load_function(options["handler"], "handler")
-        hook = options["on-handshake"]
-        settings: dict[str, Any] = {"trusted_proxies": tuple(options["proxies"])}
-        if options["origins"]:
-            settings["allowed_origins"] = tuple(options["origins"])
-        services: Any = MultiService()
-        for endpoint in options["endpoints"] or [ENDPOINT]:
-            one: Any = service(
-                reactor,
-                _parse(reactor, endpoint),
-                handler,
-                subprotocols=options["subprotocols"],
-                on_handshake=None if hook is None else _load_function(hook, "on_handshake"),
-                **settings,
-            )
-            one.setServiceParent(services)
-    except (Complaint, ConfigurationError) as error:
-        raise UsageError(str(error)) from error
+    services: Any = MultiService()
+    for endpoint in options["endpoints"] or [ENDPOINT]:
+        one: Any = service(
+            reactor,
+            _parse(reactor, endpoint),
+            options.handler,
+            subprotocols=options["subprotocols"],
+            on_handshake=options.hook,
+            **options.settings,
+        )
+        one.setServiceParent(services)
     return services  # type: ignore[no-any-return]  # it is one
 
 
@@ -125,6 +133,6 @@ def _parse(reactor: Any, description: str) -> Any:
         return serverFromString(reactor, description)
     except Exception as error:
         # Twisted's parsers raise whatever their steps do.
-        raise Complaint(
+        raise UsageError(
             f"{description!r} is not the description of a Twisted endpoint ({error})"
         ) from error

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from sennit.engine.deflate import Agreement, Deflate
 from sennit.engine.extension import parse_extensions
@@ -21,7 +21,6 @@ __all__ = [
     "accept_deflate",
     "accept_response",
     "check_origin",
-    "check_repeats",
     "check_upgrade",
     "is_upgrade",
     "offered_subprotocols",
@@ -54,9 +53,10 @@ class Request:
         target: the request target, as sent.
         version: ``(1, 1)`` for HTTP/1.1.
         headers: names in lower case and values, in order.
+        fields: the same by name; repeats are joined by ``", "``, those of ``cookie`` by ``"; "``.
     """
 
-    __slots__ = ("headers", "method", "target", "version")
+    __slots__ = ("_parts", "fields", "headers", "method", "target", "version")
 
     def __init__(
         self, method: str, target: str, version: tuple[int, int], headers: Headers
@@ -65,25 +65,37 @@ class Request:
         self.target = target
         self.version = version
         self.headers = headers
+        self._parts: SplitResult | None = None
+        self.fields: dict[str, str] = {}
+        fields = self.fields
+        for name, value in headers:
+            if name not in fields:
+                fields[name] = value
+            else:
+                # Cookies have a separator of their own (RFC 6265, 4.2.1; RFC 9113, 8.2.3).
+                separator = "; " if name == "cookie" else ", "
+                fields[name] = f"{fields[name]}{separator}{value}"
 
     def header(self, name: str) -> str | None:
-        """Return a field by its lower-case name; repeats are joined by ``", "``."""
-        return _field(self.headers, name)
+        """Return a field by its lower-case name."""
+        return self.fields.get(name)
 
     @property
     def path(self) -> str:
         """The path of the target, still percent-encoded."""
-        return urlsplit(self._origin_form).path
+        return self._split().path
 
     @property
     def query(self) -> str:
         """The query of the target, without its question mark."""
-        return urlsplit(self._origin_form).query
+        return self._split().query
 
-    @property
-    def _origin_form(self) -> str:
-        # A path may begin with two slashes, which must not be read as an authority.
-        return "//-" + self.target if self.target.startswith("/") else self.target
+    def _split(self) -> SplitResult:
+        if self._parts is None:
+            target = self.target
+            # A path may begin with two slashes, which must not be read as an authority.
+            self._parts = urlsplit("//-" + target if target.startswith("/") else target)
+        return self._parts
 
 
 def parse_request(head: bytes) -> Request:
@@ -103,19 +115,12 @@ def parse_request(head: bytes) -> Request:
         urlsplit(target)
     except ValueError as error:
         raise HandshakeError(400, "the request target is not an address") from error
-    check_repeats(headers)
-    return Request(method, target, (1, int(minor)), headers)
-
-
-def check_repeats(headers: Headers) -> None:
-    """Check that what may be there once is not there twice.
-
-    Raises:
-        HandshakeError: 400, it is.
-    """
-    for name in _ONCE:
-        if sum(field == name for field, _ in headers) > 1:
+    seen: set[str] = set()
+    for name, _ in headers:
+        if name in seen and name in _ONCE:
             raise HandshakeError(400, f"the header {name} is there twice")
+        seen.add(name)
+    return Request(method, target, (1, int(minor)), headers)
 
 
 def parse_response(head: bytes, who: str = "the server") -> tuple[int, str, Headers]:

@@ -68,18 +68,12 @@ def check_handshake(request: Request, settings: WebSocketSettings, peer: Peer) -
     check_origin(asked, settings.allowed_origins, secure=peer.secure)
     offered = offered_subprotocols(request)
     agreement, extensions = accept_deflate(request, settings.deflate)
-    headers: dict[str, str] = {}
-    for name, value in request.headers:
-        if name in headers:
-            separator = "; " if name == "cookie" else ", "
-            headers[name] = f"{headers[name]}{separator}{value}"
-        else:
-            headers[name] = value
-    query = parse_qs(request.query, keep_blank_values=True)
+    query = request.query
+    parameters = parse_qs(query, keep_blank_values=True) if query else {}
     described = ConnectionRequest(
         path=unquote(request.path),
-        query={name: tuple(values) for name, values in query.items()},
-        headers=headers,
+        query={name: tuple(values) for name, values in parameters.items()},
+        headers=request.fields,
         address=peer.address,
         secure=peer.secure,
         subprotocols=offered,

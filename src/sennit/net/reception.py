@@ -52,7 +52,7 @@ class Reception:
         self.limits = Limits(settings, pages=pages)
         self.streams: Roster[StreamTransport] = Roster()
         self.closing = False
-        proxies = settings.trusted_proxies
+        proxies = tuple(settings.trusted_proxies)
         self._proxies = parse_proxies(proxies) if proxies else None
         self._counting = settings.max_per_address is not None
         self._undecided: dict[_Decision, None] = {}

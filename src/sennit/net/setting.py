@@ -76,7 +76,7 @@ class WebSocketSettings:
 
     def __post_init__(self) -> None:
         if self.trusted_proxies:
-            parse_proxies(self.trusted_proxies)
+            parse_proxies(tuple(self.trusted_proxies))
 
     @property
     def deflate(self) -> Deflate | None:

@@ -14,7 +14,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.server import Request as WebRequest
 
-from sennit.engine.handshake import Request, check_repeats, reason_phrase
+from sennit.engine.handshake import Request, parse_request, reason_phrase
 from sennit.errors import HandshakeError
 from sennit.interfaces import Mount
 from sennit.net.limit import Limits
@@ -39,16 +39,25 @@ class WebSocketResource(Resource):
         mount: what decides and handles.
         reactor: the time.
         settings: bounds and times.
+        reception: to be shared with other resources, so that the bounds are those of all of them;
+            its settings are used then.
     """
 
     isLeaf = True
 
     def __init__(
-        self, mount: Mount, reactor: IReactorTime, settings: WebSocketSettings | None = None
+        self,
+        mount: Mount,
+        reactor: IReactorTime,
+        settings: WebSocketSettings | None = None,
+        *,
+        reception: Reception | None = None,
     ) -> None:
         Resource.__init__(self)
         self._mount = mount
-        self._reception = Reception(reactor, settings or WebSocketSettings(), pages=True)
+        self._reception = reception or Reception(
+            reactor, settings or WebSocketSettings(), pages=True
+        )
 
     @property
     def connections(self) -> Collection[StreamTransport]:
@@ -131,16 +140,15 @@ def _refuse(request: WebRequest, error: HandshakeError) -> bytes:
 
 
 def _head_of(request: WebRequest) -> Request:
-    headers = tuple(
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, values in request.requestHeaders.getAllRawHeaders()
-        for value in values
-    )
-    check_repeats(headers)
-    version = (1, 1) if request.clientproto == b"HTTP/1.1" else (1, 0)
-    return Request(
-        request.method.decode("latin-1"), request.uri.decode("latin-1"), version, headers
-    )
+    """Return a request as if its head had come to us: ``twisted.web`` is less strict.
+
+    Raises:
+        HandshakeError: 400, it is none.
+    """
+    lines = [b" ".join((request.method, request.uri, request.clientproto))]
+    for name, values in request.requestHeaders.getAllRawHeaders():
+        lines.extend(b"%b: %b" % (name, value) for value in values)
+    return parse_request(b"\r\n".join([*lines, b"", b""]))
 
 
 def _take_over(channel: Any, stream: Any) -> None:

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from sennit.hub.app import App
 from sennit.hub.hub import Hub
 from sennit.model.code import DisconnectCode, disconnect
+from sennit.net.reception import Reception
 from sennit.net.upgrade import WebSocketResource
 from sennit.server.configuration import Configuration
 from sennit.server.node import Node
@@ -65,8 +66,9 @@ class AppResource(Folder):
         self._starting: Work | None = None
         self._stopping: Work | None = None
         self.children.update(self._node.web().children)
+        reception = Reception(reactor, configuration.websocket, pages=True)
         for path, mount in self._node.mounts.items():
-            websocket = WebSocketResource(mount, reactor, configuration.websocket)
+            websocket = WebSocketResource(mount, reactor, reception=reception)
             self._websockets.append(websocket)
             self.place(path, websocket)
         reactor.callWhenRunning(self._reactor_runs)
