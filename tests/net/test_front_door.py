@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -209,6 +210,13 @@ def test_another_factory_gets_the_bytes_as_they_are() -> None:
     second.drain()
     assert lost == [True, True]
     assert outcome(gone) is None
+
+
+def test_over_tls_it_is_http_1_1() -> None:
+    """What a browser asks for by ALPN, since its handshake fails if nobody answers it."""
+    door = FrontDoor(Clock(), {})
+    assert IProtocolNegotiationFactory.providedBy(door)
+    assert door.acceptableProtocols() == [b"http/1.1"]
 
 
 def test_the_site_starts_and_stops_with_the_port() -> None:

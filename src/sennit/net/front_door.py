@@ -18,6 +18,7 @@ from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
     IProtocol,
     IProtocolFactory,
+    IProtocolNegotiationFactory,
     IReactorTime,
     ISSLTransport,
 )
@@ -52,6 +53,7 @@ FAREWELLS = 64
 their answer; further ones are closed right behind it."""
 
 
+@implementer(IProtocolNegotiationFactory)
 class FrontDoor(Factory[Any]):
     """Builds the protocols of one listening port, and keeps track of them.
 
@@ -105,6 +107,10 @@ class FrontDoor(Factory[Any]):
         """No port listens any more."""
         if self.site is not None:
             self.site.doStop()
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """Return what is spoken over TLS: browsers ask (ALPN), and fail without an answer."""
+        return [b"http/1.1"]
 
     def buildProtocol(self, addr: IAddress | None) -> IProtocol:
         """Return the protocol of a new connection."""
