@@ -25,6 +25,9 @@ class BoundedChannel(HTTPChannel):
     Twisted's own timer starts anew with every byte, so that a slow head could take for ever. A
     head is kept until it is complete, then judged, and only then given to ``twisted.web``.
 
+    While a client does not read its answers, its further requests wait, and nothing is read:
+    Twisted's own channel would go on answering those that are answered at once.
+
     Args:
         clock: the time.
         site: answers the requests.
@@ -67,7 +70,7 @@ class BoundedChannel(HTTPChannel):
         """Take bytes; the first of a head start its time."""
         HTTPChannel.dataReceived(self, data)
         partial = self._lines or self._buffer.strip(b"\r\n")
-        if self._in_head and self._timer is None and partial:
+        if self._in_head and self._timer is None and partial and not self.paused:
             self._timer = self._clock.callLater(self._head_timeout, self._too_slow)
 
     def lineReceived(self, line: bytes) -> None:
@@ -91,6 +94,18 @@ class BoundedChannel(HTTPChannel):
         """A request is answered: the next head may come, or may be here."""
         self._in_head = True
         HTTPChannel.requestDone(self, request)
+
+    def pauseProducing(self) -> None:
+        """The transport is full: what is here waits too."""
+        self.paused = True
+        HTTPChannel.pauseProducing(self)
+        self._networkProducer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """It has room again: go on with what waits."""
+        self.paused = False
+        HTTPChannel.resumeProducing(self)
+        self.dataReceived(b"")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
