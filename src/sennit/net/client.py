@@ -100,8 +100,8 @@ def connect(
 
     Returns:
         The open connection. Cancelling it before lets go of everything. It fails with
-        :class:`HandshakeError` if the server's answer is not the right one, with its status, or
-        0 if the connection ended without an answer; with Twisted's ``TimeoutError`` after
+        :class:`sennit.HandshakeError` if the server's answer is not the right one, with its status,
+        or 0 if the connection ended without an answer; with Twisted's ``TimeoutError`` after
         ``open_timeout``; or with what connecting failed with.
 
     Raises:
