@@ -128,7 +128,7 @@ class ReplyError(SennitError):
     """The answer to one request is this error; the connection goes on.
 
     Args:
-        code: 100 to 199 as in :mod:`sennit.model.code`, or 400 to 1999 for an application's own.
+        code: 100 to 199 as in :class:`sennit.ErrorCode`, or 400 to 1999 for an application's own.
         message: plain words for the client.
         temporary: whether the client may try the same request again.
     """

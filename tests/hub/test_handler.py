@@ -398,16 +398,52 @@ def test_cancelling_while_waiting_for_a_turn(house: House) -> None:
         outcome(second)
 
 
+@KINDS
+@pytest.mark.parametrize("error", [CancelledError, asyncio.CancelledError])
+def test_cancelled_by_somebody_else(house: House, kind: Answer, error: type[BaseException]) -> None:
+    """What a handler waits for may be cancelled behind our back: that is a failure of its own."""
+    house.app.rpc("wait")(_rpc(kind(error("why"))))
+    with pytest.raises(ReplyError) as caught:
+        _call(house.person(), "wait")
+    assert caught.value.code == 100
+    assert house.failures() == ["CancelledError"]
+
+
 def test_asyncio_cancellation_is_cancellation(house: House) -> None:
-    """A handler that ends with asyncio's own exception counts as cancelled too."""
-    house.app.rpc("wait")(_rpc(_value(ReplyError(1, "x"))))
+    """A handler that is cancelled, and ends with asyncio's own exception, has not failed."""
 
-    async def cancelled(_session: object, _params: Any) -> None:
-        raise asyncio.CancelledError
+    async def wait(_session: object, _params: Any) -> None:
+        try:
+            await Deferred()
+        except CancelledError:
+            raise asyncio.CancelledError from None
 
-    house.app.rpc("wait2")(cancelled)
+    house.app.rpc("wait")(wait)
+    answer = house.person().session.rpc("wait", b"")
+    answer.cancel()
     with pytest.raises(CancelledError):
-        _call(house.person(), "wait2")
+        outcome(answer)
+
+
+def test_cancelled_handler_may_take_its_time(house: House) -> None:
+    """The outcome is what the handler makes of it, when it is ready."""
+    ready: Deferred[None] = Deferred()
+
+    @house.app.rpc("wait")
+    async def wait(_session: object, _params: Any) -> str:
+        try:
+            await Deferred()
+        except CancelledError:
+            await ready
+        return "done"
+
+    answer = house.person().session.rpc("wait", b"")
+    outcomes: list[object] = []
+    answer.addBoth(outcomes.append)
+    answer.cancel()
+    assert outcomes == []
+    ready.callback(None)
+    assert outcomes == [b'"done"']
 
 
 def test_other_awaitables_are_awaited(house: House) -> None:

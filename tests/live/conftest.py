@@ -6,6 +6,9 @@ Fixtures:
     reactor: the reactor itself.
     free_port, new_port: a TCP port of 127.0.0.1 that nobody uses; a function that returns more.
     start_process: ``start_process(arguments, line=…, port=…)`` starts a program and waits for it.
+    page_files: the folder of the chat's page, built.
+    chat: the chat, served in a process of its own, for a module.
+    bystanders: people who talk in it during a test, and still do afterwards.
 
 A test that needs more than a minute says ``@pytest.mark.deadline(seconds)``.
 """
@@ -21,8 +24,12 @@ from typing import Any, NoReturn
 
 import pytest
 
+from tests.live.bystander import Bystanders
 from tests.live.loop import Loop
-from tests.live.process import Process, wait_for_port
+from tests.live.process import ROOT, Process, wait_for_port
+from tests.live.requirement import require_node
+from tests.live.server import Server
+from tools.page import PAGES, build_pages, pages_are_current
 
 DEADLINE = 60.0
 """Seconds for a test, with its fixtures."""
@@ -104,7 +111,7 @@ def free_port(new_port: Callable[[], int]) -> int:
 
 @pytest.fixture
 def start_process() -> Iterator[Callable[..., Process]]:
-    """Return ``start_process(arguments, *, line=None, port=None, timeout=15, environment=None)``.
+    """Return ``start_process(arguments, *, line=None, port=None, timeout=15, …)``.
 
     It returns once the process has written a line with the text ``line``, and listens on ``port``.
     Every process is ended with the test, by its id.
@@ -118,8 +125,9 @@ def start_process() -> Iterator[Callable[..., Process]]:
         port: int | None = None,
         timeout: float = 15.0,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> Process:
-        process = Process(arguments, environment)
+        process = Process(arguments, environment, folder)
         started.append(process)
         try:
             if line is not None:
@@ -133,3 +141,28 @@ def start_process() -> Iterator[Callable[..., Process]]:
     yield start
     for process in started:
         process.stop()
+
+
+@pytest.fixture(scope="session")
+def page_files() -> Path:
+    """Return the folder of the chat's built page, built anew if its sources are newer."""
+    if not pages_are_current():
+        require_node(ROOT / "apps" / "chat")
+        build_pages()
+    return PAGES["chat"]
+
+
+@pytest.fixture(scope="module")
+def chat(new_port: Callable[[], int]) -> Iterator[Server]:
+    """Serve the chat as ``sennit serve`` does; whatever clients do, it logs no failure."""
+    with Server(new_port()) as server:
+        yield server
+        server.check()
+
+
+@pytest.fixture
+def bystanders(chat: Server) -> Iterator[Bystanders]:
+    """Let two people talk while the test does what it does; they must not notice."""
+    talking = Bystanders(chat.port)
+    yield talking
+    talking.check()

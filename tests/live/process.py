@@ -43,6 +43,7 @@ class Process:
         arguments: the command; a first element that ends in ``.py``, or ``-m`` or ``-c``, is run
             by this Python.
         environment: changes to the environment.
+        folder: where it is started; ``None`` for the root of the repository.
 
     Attributes:
         pid: the process's id.
@@ -50,7 +51,10 @@ class Process:
     """
 
     def __init__(
-        self, arguments: Sequence[str | Path], environment: Mapping[str, str] | None = None
+        self,
+        arguments: Sequence[str | Path],
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         command = [str(argument) for argument in arguments]
         if command[0].endswith(".py") or command[0] in ("-m", "-c"):
@@ -59,7 +63,7 @@ class Process:
         inherited = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(  # noqa: S603 - the tests' own commands
             command,
-            cwd=ROOT,
+            cwd=folder or ROOT,
             env={**inherited, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -280,6 +280,8 @@ def test_the_socket_is_read_again_behind_an_answer_that_is_not() -> None:
     (page,) = house.page.waiting
     page.write(b"x" * 100_000)
     page.finish()
+    assert not socket.reading
+    socket.drain()
     assert socket.reading
     (handler,) = house.mount.handlers
     assert len(handler.messages) == 2

@@ -135,6 +135,28 @@ def test_a_late_exception_fails_the_deferred_with_its_traceback(play: Callable[.
     play(scene)
 
 
+@pytest.mark.parametrize("turns_before", [0, 1])
+def test_a_cancellation_of_its_own_keeps_its_words_and_its_traceback(
+    play: Callable[..., None], turns_before: int
+) -> None:
+    """Who logs it needs both; it is Twisted's error then, whose Deferred it is."""
+
+    async def give_up() -> None:
+        await turns(turns_before)
+        raise asyncio.CancelledError("because")
+
+    async def scene(run: Any) -> None:
+        failures: list[Any] = []
+        run(give_up()).addErrback(failures.append)
+        await turns()
+        (failure,) = failures
+        assert failure.check(CancelledError)
+        assert failure.getErrorMessage() == "because"
+        assert "in give_up" in failure.getTraceback()
+
+    play(scene)
+
+
 def test_the_first_step_is_made_within_its_task(play: Callable[..., None]) -> None:
     """``asyncio.timeout`` and ``current_task`` work from the start, inside another task too."""
 

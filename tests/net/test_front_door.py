@@ -320,6 +320,27 @@ def test_over_tls_and_other_transports_a_refusal_closes() -> None:
     assert transport.aborted
 
 
+# -- bounds of what waits ------------------------------------------------------------------------
+
+
+def test_a_client_that_does_not_read_is_not_answered_further() -> None:
+    """Its further requests wait, and their time with them; once it reads, all are answered."""
+    house = House(head_timeout=10)
+    socket = house.connect(FakeSocket(room=0))
+    socket.deliver(GET * 2000 + b"GET /last HTTP/1.1\r\n")
+    answered = len(house.page.bodies)
+    assert 0 < answered < 2000
+    assert not socket.reading
+    house.clock.advance(20)
+    assert len(house.page.bodies) == answered
+    socket.drain()
+    assert len(house.page.bodies) == 2000
+    assert socket.taken.count(b"HTTP/1.1 200 OK\r\n") == 2000
+    assert socket.reading
+    socket.deliver(b"Host: a\r\n\r\n")
+    assert len(house.page.bodies) == 2001
+
+
 # -- bounds of heads -----------------------------------------------------------------------------
 
 

@@ -23,6 +23,14 @@ from sennit.server.configuration import LogLevelName
 __all__ = ["begin_log", "format_entry"]
 
 _PORT_CLOSED = re.compile(r"\(\w+ Port .* Closed\)")
+_IDLE = ("Timing out client: {peer}", "Forcibly timing out client: {peer}")
+"""What ``twisted.web`` says in the name of whatever is derived from its connection."""
+_CONTROLS = {
+    number: f"\\x{number:02x}"
+    for number in (*range(32), *range(127, 160))
+    if chr(number) not in "\t\n"
+}
+"""Characters that a terminal may obey; an entry may have words of a client's in it."""
 
 
 def begin_log(level: LogLevelName, stream: TextIO) -> None:
@@ -44,36 +52,43 @@ class _Sieve:
 
     def __call__(self, event: LogEvent) -> Any:
         """Return Twisted's ``PredicateResult``."""
-        level = event.get("log_level") or LogLevel.info
         noise = self._least > LogLevel.debug and _is_noise(event)
-        return PredicateResult.no if level < self._least or noise else PredicateResult.yes
+        shown = _level(event) >= self._least and not noise
+        return PredicateResult.yes if shown else PredicateResult.no
 
 
 def format_entry(event: LogEvent) -> str | None:
-    """Return an entry as text: time, level, words; a traceback whole, below them."""
+    """Return an entry as text: time, level, words; a traceback whole, below them.
+
+    Lines after the first are indented, so that none can pass for an entry of its own.
+    """
     words = formatEvent(event)
     failure = event.get("log_failure")
     if not words and failure is None:
         return None
     when = datetime.fromtimestamp(event.get("log_time", 0)).astimezone()
-    level = event.get("log_level") or LogLevel.info
-    text = f"{when:%Y-%m-%d %H:%M:%S} {level.name.upper():<8} {words}".rstrip()
+    text = f"{when:%Y-%m-%d %H:%M:%S} {_level(event).name.upper():<8} {words}".rstrip()
     if failure is not None:
-        trace = failure.getTraceback().rstrip()
-        if trace not in text:
-            text = f"{text}\n{trace}"
-    return text + "\n"
+        text = f"{text}\n{failure.getTraceback().rstrip()}"
+    return text.translate(_CONTROLS).replace("\n", "\n  ") + "\n"
+
+
+def _level(event: LogEvent) -> Any:
+    return event.get("log_level") or LogLevel.info
 
 
 def _is_noise(event: LogEvent) -> bool:
-    """Return whether it is Twisted speaking of its factories and ports."""
-    if event.get("log_namespace") != "log_legacy" or event.get("isError"):
+    """Return whether it is Twisted speaking of its factories, ports and connections."""
+    namespace = event.get("log_namespace") or ""
+    if namespace.startswith("twisted.") or event.get("log_format") in _IDLE:
+        return bool(_level(event) < LogLevel.warn)
+    if namespace != "log_legacy" or event.get("isError"):
         return False
+    # Its older ways to log do not say whose words they are.
     words = formatEvent(event)
     return (
         event.get("eventType") == "start"
         or " starting on " in words
         or _PORT_CLOSED.fullmatch(words) is not None
-        or words in ("Main loop terminated.", "Server Shut Down.")
-        or words.startswith("Received SIG")
+        or words == "Main loop terminated."
     )

@@ -11,17 +11,19 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from sennit.cli.complaint import Complaint
-from sennit.cli.loader import load_app
+from sennit.cli.loader import CHAT, load_app
 from sennit.errors import ConfigurationError
-from sennit.server.configuration import load_configuration
+from sennit.server.configuration import Configuration, load_configuration
 
 __all__ = ["Options", "makeService"]
 
-CHAT = "sennit.server.chat:app"
-
 
 class Options(UsageOptions):
-    """The options of ``sennit serve``, but for the reactor and the log, which are ``twist``'s."""
+    """The options of ``sennit serve``, but for the reactor and the log, which are ``twist``'s.
+
+    Attributes:
+        configuration: what they say, with the file and the environment.
+    """
 
     synopsis = "[options] [module:app]"
     longdesc = "Serve a Sennit app, by default the chat."
@@ -32,25 +34,38 @@ class Options(UsageOptions):
         ["config", None, None, "A configuration in TOML."],
         ["page", None, None, 'What is at /: "chat", "none", or a folder.'],
     ]
+    configuration: Configuration
 
     def parseArgs(self, app: str = CHAT) -> None:
         """Take the app's address."""
         self["app"] = app
+
+    def postOptions(self) -> None:
+        """Read the configuration.
+
+        Raises:
+            UsageError: a setting cannot be honoured.
+        """
+        flags = {key: self[key] for key in ("host", "port", "endpoint", "page")}
+        try:
+            self.configuration = load_configuration(self["config"], os.environ, flags)
+        except ConfigurationError as error:
+            raise UsageError(str(error)) from error
 
 
 def makeService(options: Options) -> IService:
     """Return the service that the options describe.
 
     Raises:
-        UsageError: there is no such app, or a setting cannot be honoured.
+        SystemExit: there is no such app. Twisted's commands would answer any other exception
+            with a traceback of theirs.
     """
     from twisted.internet import reactor
 
     from sennit.server.service import service
 
-    flags = {key: options[key] for key in ("host", "port", "endpoint", "page")}
     try:
-        configuration = load_configuration(options["config"], os.environ, flags)
-        return service(load_app(options["app"]), reactor, None, configuration)
-    except (Complaint, ConfigurationError) as error:
-        raise UsageError(str(error)) from error
+        app = load_app(options["app"])
+    except Complaint as error:
+        raise SystemExit(f"sennit: {error}") from error
+    return service(app, reactor, None, options.configuration)

@@ -7,13 +7,18 @@ import signal
 import sys
 import traceback
 import typing
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRestartable, ReactorNotRunning
 
 from sennit.cli.complaint import Complaint, Misuse
-from sennit.cli.loader import load_app
+from sennit.cli.loader import CHAT, load_app
+from sennit.cli.log import begin_log
 from sennit.cli.reactor import install_reactor
 from sennit.errors import ConfigurationError
 from sennit.server.configuration import (
@@ -22,16 +27,18 @@ from sennit.server.configuration import (
     ReactorName,
     load_configuration,
 )
+from sennit.server.listening import ListenError
+from sennit.server.server import Server
 
 __all__ = ["serve"]
 
-CHAT = "sennit.server.chat:app"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command()
 @click.argument("app", metavar="[MODULE:APP]", default=CHAT)
 @click.option("--host", metavar="HOST", help="Address to listen on.  [127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on.  [8000]")
+@click.option("--port", type=int, metavar="PORT", help="Port to listen on.  [8000]")
 @click.option("--endpoint", metavar="ENDPOINT", help='A Twisted endpoint, like "unix:/run/s.sock".')
 @click.option(
     "--config", metavar="FILE", type=click.Path(path_type=Path), help="A configuration in TOML."
@@ -42,9 +49,15 @@ CHAT = "sennit.server.chat:app"
     help="auto is asyncio's on uvloop, where that is installed.  [auto]",
 )
 @click.option("--page", metavar="PAGE", help='What is at /: "chat", "none", or a folder.')
-@click.option("--log-level", type=click.Choice(typing.get_args(LogLevelName)), help="[info]")
+@click.option(
+    "--log-level",
+    type=click.Choice(typing.get_args(LogLevelName)),
+    help="The least important entries that are shown.  [info]",
+)
 def serve(app: str, config: Path | None, **flags: Any) -> None:
     """Serve an app, by default the chat.
+
+    MODULE is looked for in the current directory first; where APP is left out, it is "app".
 
     Every option can also be said in the FILE, or as SENNIT_PORT and so on in the environment.
     """
@@ -73,7 +86,7 @@ class Run:
         self._reactor = reactor
         self._app = app
         self._configuration = configuration
-        self._server: Any = None
+        self._server: Server | None = None
         self._complaint: Complaint | None = None
         self._signals = 0
 
@@ -83,64 +96,71 @@ class Run:
         Raises:
             Complaint: the server could not start.
         """
-        from sennit.cli.log import begin_log  # noqa: PLC0415 - nothing of Twisted before its time
-
         begin_log(self._configuration.log_level, sys.stderr)
         self._reactor.callWhenRunning(self._begin)
-        self._reactor.run()
+        try:
+            self._reactor.run()
+        except ReactorNotRestartable as error:
+            raise Misuse("the app's module runs the reactor; leave it to the server") from error
         if self._complaint is not None:
             raise self._complaint
         return 0
 
     def _begin(self) -> None:
-        from twisted.internet.defer import Deferred  # noqa: PLC0415
-
-        from sennit.server.server import Server  # noqa: PLC0415
-
         # In place of the reactor's own handlers: the second signal means something else.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _SIGNALS:
             signal.signal(number, self._on_signal)
         try:
-            self._server = Server(self._app, self._reactor, None, self._configuration)
+            server = Server(self._app, self._reactor, None, self._configuration)
         except Exception as error:
             self._complain(error)
             return
-        self._server.stop_with_reactor()
-        Deferred.fromCoroutine(self._server.start()).addCallbacks(
-            lambda _: self._announce(), lambda failure: self._complain(failure.value)
+        self._server = server
+        server.stop_with_reactor()
+        Deferred.fromCoroutine(server.start()).addCallbacks(
+            lambda _: self._announce(server.addresses),
+            lambda failure: self._complain(failure.value),
         )
 
-    def _announce(self) -> None:
-        first, *others = self._server.addresses or ("its endpoint",)
+    def _announce(self, addresses: Sequence[str]) -> None:
+        first, *others = addresses or ("its endpoint",)
         click.echo(f"Sennit serves {first} - press Ctrl-C to stop.")
         for address in others:
             click.echo(f"From other machines: {address}")
 
     def _complain(self, error: BaseException) -> None:
-        from sennit.server.listening import ListenError  # noqa: PLC0415
-
         if self._signals:
             return  # It was told to stop before it had started.
         if isinstance(error, ListenError):
-            hint = "; choose another with --port" if error.in_use else ""
+            flag = "--endpoint" if self._configuration.endpoint else "--port"
+            hint = f"; choose another with {flag}" if error.in_use else ""
             self._complaint = Complaint(f"{error}{hint}")
         elif isinstance(error, ConfigurationError):
             self._complaint = Misuse(str(error))
         else:
             traceback.print_exception(error)
             self._complaint = Complaint(f"the server could not start: {error!r}")
-        self._reactor.stop()
+        self._stop_reactor()
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._signals += 1
+        if self._signals > 1:
+            # Whatever may hold it up even then, a third one ends the process.
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
         # A handler runs anywhere between two lines; the reactor is told to go on from its own.
         self._reactor.callFromThread(self._stop if self._signals == 1 else self._cut)
 
     def _stop(self) -> None:
-        if self._reactor.running:
-            click.echo("Stopping; once more to stop at once.", err=True)
+        click.echo("Stopping; once more to stop at once.", err=True)
+        self._stop_reactor()
+
+    def _stop_reactor(self) -> None:
+        with suppress(ReactorNotRunning):  # The app may have stopped it already.
             self._reactor.stop()
 
     def _cut(self) -> None:
         if self._server is not None:
             self._server.cut()
+            # If it does not wait for connections yet, it will in a moment.
+            self._reactor.callLater(0.1, self._cut)

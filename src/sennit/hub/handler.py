@@ -41,7 +41,7 @@ class HandlerRunner:
         """
         try:
             result = handler(*args)
-        except Exception:
+        except (Exception, asyncio.CancelledError):
             failed: Deferred[Any] = Deferred()
             failed.errback(Failure())
             return failed
@@ -70,18 +70,19 @@ class HandlerRunner:
 
         Raises:
             ReplyError: raised by the handler; or 100, it failed otherwise, and the log has one
-                entry with the traceback.
+                entry with the traceback. To be cancelled by somebody else is a failure too.
             Disconnect: raised by the handler.
             CancelledError: the caller cancelled it.
         """
+        outcome = _Outcome(self.start(handler, *args))
         try:
-            value = await self.start(handler, *args)
+            value = await outcome
             return value if convert is None else convert(value)
         except (ReplyError, Disconnect):
             raise
-        except CANCELLED as error:
-            raise CancelledError from error
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if outcome.cancelled and isinstance(error, CANCELLED):
+                raise CancelledError from error
             self.log.failure("{handler} failed", failure=Failure(), handler=name)
             raise reply_error(ErrorCode.INTERNAL) from error
 
@@ -92,6 +93,28 @@ class HandlerRunner:
             self.log.failure("{handler} failed", failure=failure, handler=name)
 
         self.start(handler, *args).addErrback(failed)
+
+
+class _Outcome(Deferred[Any]):
+    """What a handler ends with.
+
+    Args:
+        handled: fires with it.
+
+    Attributes:
+        cancelled: whether the caller has asked for the end, which may take a while.
+    """
+
+    def __init__(self, handled: Deferred[Any]) -> None:
+        super().__init__()
+        self.cancelled = False
+        self._handled = handled
+        handled.chainDeferred(self)
+
+    def cancel(self) -> None:
+        """Cancel the handler; what it makes of that is the outcome."""
+        self.cancelled = True
+        self._handled.cancel()
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:

@@ -94,10 +94,11 @@ def connect(  # noqa: PLR0913 - a connection has as many sides
 
     Returns:
         The open connection. Cancelling it before lets go of everything. It fails with
-        :class:`HandshakeError` if the server's answer is not the right one, or a proxy's, with its
-        status, headers, and the first 16 KiB of the server's body; the status is 0 if there was no
-        answer, and the error's cause is what the connection was lost with. It fails with Twisted's
-        ``TimeoutError`` after ``open_timeout`` for all of it; or with what connecting failed with.
+        :class:`sennit.HandshakeError` if the server's answer is not the right one, or a proxy's,
+        with its status, headers, and the first 16 KiB of the server's body; the status is 0 if
+        there was no answer, and the error's cause is what the connection was lost with. It fails
+        with Twisted's ``TimeoutError`` after ``open_timeout`` for all of it; or with what
+        connecting failed with.
 
     Raises:
         ValueError: the URL, a header, or something else cannot be said in HTTP, or not together.

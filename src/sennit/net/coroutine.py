@@ -89,14 +89,20 @@ class _TaskDeferred(Deferred[T]):
             self._task.cancel()
 
     def _finished(self, task: asyncio.Task[T]) -> None:
-        if task.cancelled():
-            self.errback(CancelledError())
+        try:
+            error = task.exception()
+        except asyncio.CancelledError as cancelled:
+            self.errback(_translate_cancellation(cancelled))
             return
-        error = task.exception()
         if error is None:
             self.callback(task.result())
         else:
             self.errback(Failure(error, type(error), error.__traceback__))
+
+
+def _translate_cancellation(error: asyncio.CancelledError) -> Failure:
+    """Return the failure that it is among Deferreds, raised where it was raised."""
+    return Failure(CancelledError(*error.args), CancelledError, error.__traceback__)
 
 
 class _Bridge(Generator[Any, Any, T | None]):
@@ -127,8 +133,8 @@ class _Bridge(Generator[Any, Any, T | None]):
             self._begun = True
         except StopIteration as stop:
             self.early = succeed(stop.value)
-        except asyncio.CancelledError:
-            self.early = fail(CancelledError())
+        except asyncio.CancelledError as cancelled:
+            self.early = fail(_translate_cancellation(cancelled))
         except Exception:
             self.early = fail(Failure())
 

@@ -37,6 +37,9 @@ class BoundedChannel(HTTPChannel):
     Twisted's own timer starts anew with every byte, so that a slow head could take for ever. A
     head is kept until it is complete, then judged, and only then given to ``twisted.web``.
 
+    While a client does not read its answers, its further requests wait, and nothing is read:
+    Twisted's own channel would go on answering those that are answered at once.
+
     Args:
         clock: the time.
         site: answers the requests.
@@ -78,7 +81,7 @@ class BoundedChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         """Take bytes; the first of a head start its time."""
         HTTPChannel.dataReceived(self, data)
-        if not self._in_head:
+        if not self._in_head or self.paused:
             return
         try:
             check_line_ends(self._buffer)
@@ -109,6 +112,18 @@ class BoundedChannel(HTTPChannel):
         """A request is answered: the next head may come, or may be here."""
         self._in_head = True
         HTTPChannel.requestDone(self, request)
+
+    def pauseProducing(self) -> None:
+        """The transport is full: what is here waits too."""
+        self.paused = True
+        HTTPChannel.pauseProducing(self)
+        self._networkProducer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """It has room again: go on with what waits."""
+        self.paused = False
+        HTTPChannel.resumeProducing(self)
+        self.dataReceived(b"")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -118,9 +117,13 @@ class Reconnecting:
     # -- the loop --------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        async with aclosing(self._connections()) as connections:
-            async for websocket in connections:
+        async for websocket in self._connections():
+            try:
                 await websocket.wait_closed()
+            except BaseException:
+                # Not by closing the iterator, which cannot be done while it is waited for.
+                websocket.close()
+                raise
 
     async def _connections(self) -> AsyncGenerator[WebSocket, None]:
         if self._iterating:

@@ -46,8 +46,8 @@ class WebSocketSettings:
         streaming: whether messages come in pieces: see ``WebSocket.recv_streaming``.
         ping_interval: seconds between pings of the WebSocket protocol, or ``None``.
         ping_timeout: seconds for anything to arrive after a ping, then the peer is cut off.
-        allowed_origins: for browsers: see :func:`sennit.engine.handshake.check_origin`; ``None``
-            for pages of the same host only.
+        allowed_origins: origins whose pages may connect: exact, ``"https://*.example.com"`` or
+            ``"*"``; ``None`` for pages of the same host only.
 
     Raises:
         ConfigurationError: an entry of ``trusted_proxies`` is neither of the three.

@@ -81,9 +81,9 @@ class WebSocket:
     """A connection, open until :attr:`closed`.
 
     ``async for message in ws`` receives until the connection is closed: it ends if that was with
-    1000 or 1001, and raises :class:`ConnectionClosedError` otherwise. Text comes as ``str``, binary
-    messages as ``bytes``. While nobody receives, a bounded queue fills up, and then the socket is
-    not read: the peer is slowed down, not the memory filled.
+    1000 or 1001, and raises :class:`sennit.ConnectionClosedError` otherwise. Text comes as ``str``,
+    binary messages as ``bytes``. While nobody receives, a bounded queue fills up, and then the
+    socket is not read: the peer is slowed down, not the memory filled.
 
     Made by :func:`sennit.websocket.listen` and :func:`sennit.websocket.connect`.
 
@@ -257,8 +257,8 @@ class WebSocket:
             text: of bytes, whether they are UTF-8 to be sent as text.
 
         Returns:
-            To be awaited: done at once while the peer keeps up (no Deferred is made), else when
-            it has caught up. Cancelling it takes a message back that still waits.
+            Something to await. It is done at once while the peer keeps up (no Deferred is made),
+            else when it has caught up. Cancelling it takes a message back that still waits.
 
         Raises:
             ConnectionClosed: the connection is closed, or being closed.
@@ -399,7 +399,7 @@ class WebSocket:
         """Ask the peer for a sign of life.
 
         Returns:
-            The seconds until its answer; fails with :class:`ConnectionClosed` if none comes.
+            The seconds until its answer; fails with :class:`sennit.ConnectionClosed` if none comes.
 
         Raises:
             LocalProtocolError: 32 pings are unanswered already.

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
+from sennit.web.answer import answer
 from sennit.web.notice import not_found
 
 __all__ = ["Folder"]
@@ -46,10 +47,9 @@ class Folder(Resource):
         """Lead to the index."""
         if b"" not in self.children:
             return not_found().render(request)
-        name = request.prepath[-1] if request.prepath else b""
-        # Relative, so that it holds behind any proxy and cannot lead to another host.
-        request.setResponseCode(308)
+        name = (request.prepath or [b""])[-1]
         _, mark, query = request.uri.partition(b"?")
+        # Relative, so that it holds behind any proxy and cannot lead to another host.
         location = f"./{quote(name, safe='')}/".encode() + mark + query
         request.setHeader(b"location", location)
-        return b""
+        return answer(request, b"", status=308, kind="text/plain; charset=utf-8")

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 
-from twisted.web.http import CACHED
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
@@ -58,7 +58,7 @@ class File(Resource):
         self._data = data
         self._kind = kind
         self._lasting = lasting
-        self._tag = b'"%s"' % hashlib.sha256(data).hexdigest()[:32].encode()
+        self._tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
 
     def render(self, request: Request) -> bytes:
         """Answer GET and HEAD; with 304 where the client has it already."""
@@ -66,17 +66,23 @@ class File(Resource):
             return wrong_method().render(request)
         if request.postpath:
             return not_found().render(request)  # A file has nothing below it.
-        body = answer(
+        request.responseHeaders.setRawHeaders("ETag", [self._tag])
+        known = self._is_known(_header(request, b"if-none-match"))
+        return answer(
             request,
-            self._data,
+            self._data,  # With 304 it is not sent, only its size.
+            status=304 if known else 200,
             kind=self._kind,
             policy=_policy(request),
             caching="public, max-age=31536000, immutable" if self._lasting else "no-cache",
         )
-        if request.setETag(self._tag) is CACHED:
-            request.responseHeaders.removeHeader("Content-Length")
-            return b""
-        return body
+
+    def _is_known(self, tags: str) -> bool:
+        """Return whether an If-None-Match has our tag (RFC 9110, 13.1.2).
+
+        A tag may have become a weak one on its way, as where a proxy compresses.
+        """
+        return any(tag.strip().removeprefix("W/") in (self._tag, "*") for tag in tags.split(","))
 
 
 def built_page(name: str) -> Folder | Notice:
@@ -105,13 +111,14 @@ def page_folder(folder: Traversable) -> Folder:
     for entry in folder.iterdir():
         if entry.name.startswith("."):
             continue
+        name = os.fsencode(entry.name)  # It need not be UTF-8.
         if entry.is_dir():
-            page.putChild(entry.name.encode(), page_folder(entry))
+            page.putChild(name, page_folder(entry))
         elif entry.is_file():
             kind = _TYPES.get(PurePosixPath(entry.name).suffix.lower(), "application/octet-stream")
             lasting = folder.name == "assets" and _HASHED.fullmatch(entry.name) is not None
             file = File(entry.read_bytes(), kind, lasting)
-            page.putChild(entry.name.encode(), file)
+            page.putChild(name, file)
             if entry.name == "index.html":
                 page.putChild(b"", file)
     return page
@@ -119,7 +126,7 @@ def page_folder(folder: Traversable) -> Folder:
 
 def _policy(request: Request) -> str:
     """Return what a page may do: load from here, and talk to here."""
-    host = request.getHeader("host") or ""
+    host = _header(request, b"host")
     # Older browsers do not count a WebSocket of the same host as 'self'.
     sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     return (
@@ -127,3 +134,9 @@ def _policy(request: Request) -> str:
         f"font-src 'self'; connect-src 'self'{sockets}; manifest-src 'self'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"
     )
+
+
+def _header(request: Request, name: bytes) -> str:
+    """Return a header as text, whatever bytes it has; empty if there is none."""
+    value: bytes = request.getHeader(name) or b""
+    return value.decode("latin-1")

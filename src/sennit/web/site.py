@@ -11,6 +11,9 @@ from twisted.web.server import Site
 
 __all__ = ["WebSite"]
 
+# Not in the class: there it would be given the class's name for a namespace.
+_log = Logger(namespace="sennit.web")
+
 
 class WebSite(Site):
     """A ``twisted.web`` site that keeps to itself: requests are logged at ``debug`` only.
@@ -20,7 +23,6 @@ class WebSite(Site):
         reactor: the time.
     """
 
-    access = Logger(namespace="sennit.web")
     noisy = False
     displayTracebacks = False
 
@@ -35,7 +37,7 @@ class WebSite(Site):
 
     def log(self, request: Request) -> None:
         """Log one answered request."""
-        self.access.debug(
+        _log.debug(
             "{method!a} {uri!a} {code}",
             method=request.method.decode("latin-1"),
             uri=request.uri.decode("latin-1"),

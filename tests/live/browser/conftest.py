@@ -10,12 +10,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.live.browser.person import Person
-from tests.live.process import ROOT, Process, wait_for_port
-from tests.live.requirement import require_node, require_program
+from tests.live.requirement import require_program
 from tests.live.sdk.wire import Wire
-from tools.page import PAGES, build_pages, pages_are_current
-
-SERVE = ["-m", "sennit", "serve"]
+from tests.live.server import Server
 
 ARGUMENTS = [
     "--headless",
@@ -27,15 +24,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-@pytest.fixture(scope="session")
-def page_files() -> Path:
-    """Return the folder of the built page, built anew if its sources are newer."""
-    if not pages_are_current():
-        require_node(ROOT / "apps" / "chat")
-        build_pages()
-    return PAGES["chat"]
 
 
 @pytest.fixture(scope="module")
@@ -66,29 +54,19 @@ class Stage:
         self.port = port
         self.wire = wire
         self.people: list[Person] = []
-        self._server = self._start()
-
-    def _start(self) -> Process:
-        server = Process([*SERVE, "--port", str(self.port)])
-        try:
-            wait_for_port(self.port)
-        except TimeoutError as error:
-            server.stop()
-            raise TimeoutError(f"{error}; its output:\n{server.output}") from error
-        return server
+        self._server = Server(port)
 
     def stop(self) -> None:
         """Stop the server."""
-        self._server.stop()
+        self._server.process.stop()
 
     def start(self) -> None:
         """Start the server again: it remembers nothing."""
-        self._server = self._start()
+        self._server = Server(self.port)
 
     def check(self) -> None:
         """Check that the server still runs, and logged no failure."""
-        assert self._server.running(), self._server.output
-        assert "Traceback" not in self._server.output, self._server.output
+        self._server.check()
 
     def window(
         self, *, wired: bool = False, tab_of: Person | None = None, **options: Any

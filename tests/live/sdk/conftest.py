@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.process import Process, wait_for_port
+from tests.live.process import Process
 from tests.live.requirement import require_node
 from tests.live.sdk.wire import Wire
+from tests.live.server import Server
 
 JS = Path(__file__).with_name("js")
 
@@ -33,27 +34,21 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def server(new_port: Callable[[], int]) -> Iterator[tuple[int, Process]]:
-    """Serve ``tests.live.sdk.served:app`` as ``sennit serve`` does."""
-    port = new_port()
-    process = Process(["-m", "sennit", "serve", "tests.live.sdk.served:app", "--port", str(port)])
-    try:
-        wait_for_port(port)
-        yield port, process
-    finally:
-        process.stop()
+def server(new_port: Callable[[], int]) -> Iterator[Server]:
+    """Serve the tests' application."""
+    with Server(new_port(), "tests.live.app:app") as made:
+        yield made
 
 
 @pytest.fixture
-def served(server: tuple[int, Process], new_port: Callable[[], int]) -> Iterator[Served]:
+def served(server: Server, new_port: Callable[[], int]) -> Iterator[Served]:
     """Return the server, behind a wire of the test's own."""
-    port, process = server
-    with Wire(new_port(), port) as wire:
+    with Wire(new_port(), server.port) as wire:
         yield Served(
             url=f"ws://127.0.0.1:{wire.port}/connection/websocket",
             wire=wire,
-            direct=f"ws://127.0.0.1:{port}/connection/websocket",
-            process=process,
+            direct=f"ws://127.0.0.1:{server.port}/connection/websocket",
+            process=server.process,
         )
 
 

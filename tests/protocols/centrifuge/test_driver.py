@@ -440,6 +440,7 @@ def test_a_handler_that_cancels_itself(house: House) -> None:
         raise CancelledError
 
     assert house.client().ask("rpc", method="give-up")["code"] == 100
+    assert house.failures() == ["CancelledError"]
 
 
 def test_a_handler_that_disconnects(house: House) -> None:

@@ -209,7 +209,7 @@ class CentrifugeDriver:
         except Disconnect as why:
             return why
         except CancelledError:
-            # The connection is gone; or a handler gave up by itself, and the client must know.
+            # The connection is gone; if it is not, its client must not wait for ever.
             self._fail(number, reply_error(ErrorCode.INTERNAL))
         except Exception:
             self.log.failure("a command could not be answered")

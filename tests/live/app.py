@@ -1,4 +1,4 @@
-"""The application that the SDK tests are served: one of each thing that an SDK can ask for."""
+"""The application that tests are served: one of each thing that a client can ask for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from sennit import App, Credentials, Disconnect, History, ReplyError
+from sennit.hub.namespace import Grant
 
 app = App()
 
@@ -76,6 +77,18 @@ app.namespace(
 )
 app.namespace("plain", allow_subscribe={"client"})
 app.namespace("closed")
+anybody: set[Grant] = {"client", "anonymous"}
+app.namespace("loud", join_leave=True, allow_subscribe=anybody, allow_publish=anybody)
+app.namespace("lossy", slow="drop-oldest", allow_subscribe=anybody, allow_publish=anybody)
+app.namespace(
+    "again",
+    slow="recover",
+    history=History(size=10, ttl=600),
+    recovery=True,
+    allow_subscribe=anybody,
+    allow_publish=anybody,
+)
+app.raw("/loud", namespace="loud")
 guarded = app.namespace("guarded")
 
 

@@ -1,0 +1,48 @@
+"""``sennit serve`` as a user starts it, in a process of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Self
+
+from tests.live.process import Process
+
+__all__ = ["SENNIT", "Server"]
+
+SENNIT = Path(sys.executable).with_name("sennit")
+"""The command that the installation has made."""
+
+
+class Server:
+    """A server, listening.
+
+    Args:
+        port: where on 127.0.0.1.
+        arguments: further ones of ``sennit serve``.
+        folder: where it is started; ``None`` for the root of the repository.
+
+    Attributes:
+        port: where it listens.
+        process: the process.
+    """
+
+    def __init__(self, port: int, *arguments: str | Path, folder: Path | None = None) -> None:
+        self.port = port
+        self.process = Process([SENNIT, "serve", *arguments, "--port", str(port)], folder=folder)
+        try:
+            self.process.wait_for_line("press Ctrl-C")
+        except TimeoutError:
+            self.process.stop()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.stop()
+
+    def check(self) -> None:
+        """Check that it still runs, and has logged no failure."""
+        assert self.process.running(), self.process.output
+        assert "Traceback" not in self.process.output, self.process.output
