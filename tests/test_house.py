@@ -95,6 +95,19 @@ def test_nobody_imports_the_front_door() -> None:
     assert wrong == []
 
 
+def test_loggers_are_of_modules() -> None:
+    """One that is an attribute of a class loses its namespace to the name of the class."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{inner.lineno}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+        for inner in node.body
+        if isinstance(inner, ast.Assign) and ast.unparse(inner.value).startswith("Logger(")
+    ]
+    assert wrong == []
+
+
 def test_a_file_is_one_noun() -> None:
     """Under 600 lines, with a name that says something."""
     files = [path for path in _tracked() if path.suffix in (".py", ".pyx", ".ts")]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from sennit.hub.outbox import Waiting
 from sennit.hub.subscription import (
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from sennit.hub.namespace import Namespace
 
 __all__ = ["Channel"]
+
+_log = Logger(namespace="sennit.hub")
 
 
 class _Group:
@@ -151,7 +154,7 @@ class Channel:
         try:
             await self._hub.broker.unsubscribe(self.name)
         except Exception:
-            self._hub.log.failure("the broker failed to unsubscribe {name}", name=self.name)
+            _log.failure("the broker failed to unsubscribe {name}", name=self.name)
 
     def _release(self, error: Exception | None) -> None:
         waiting, self._waiting = self._waiting, []

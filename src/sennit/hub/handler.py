@@ -17,6 +17,8 @@ from sennit.model.code import ErrorCode, reply_error
 
 __all__ = ["CANCELLED", "HandlerRunner"]
 
+_log = Logger(namespace="sennit.handler")
+
 CANCELLED = (CancelledError, asyncio.CancelledError)
 """What a cancelled handler raises; asyncio's own where its awaitables are used."""
 
@@ -27,8 +29,6 @@ class HandlerRunner:
     Args:
         run: starts coroutines.
     """
-
-    log = Logger(namespace="sennit.handler")
 
     def __init__(self, run: CoroutineRunner) -> None:
         self._run = run
@@ -83,14 +83,14 @@ class HandlerRunner:
         except (Exception, asyncio.CancelledError) as error:
             if outcome.cancelled and isinstance(error, CANCELLED):
                 raise CancelledError from error
-            self.log.failure("{handler} failed", failure=Failure(), handler=name)
+            _log.failure("{handler} failed", failure=Failure(), handler=name)
             raise reply_error(ErrorCode.INTERNAL) from error
 
     def notify(self, name: str, handler: Callable[..., Any], *args: Any) -> None:
         """Call a handler that only hears of something; a failure is logged and ends there."""
 
         def failed(failure: Failure) -> None:
-            self.log.failure("{handler} failed", failure=failure, handler=name)
+            _log.failure("{handler} failed", failure=failure, handler=name)
 
         self.start(handler, *args).addErrback(failed)
 

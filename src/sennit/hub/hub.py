@@ -36,6 +36,8 @@ from sennit.model.request import ConnectionRequest
 
 __all__ = ["Hub"]
 
+_log = Logger(namespace="sennit.hub")
+
 
 class Hub:
     """One running app on one node.
@@ -53,8 +55,6 @@ class Hub:
     Attributes:
         dropped: frames that were not delivered to slow clients, by policy.
     """
-
-    log = Logger(namespace="sennit.hub")
 
     def __init__(
         self,
@@ -318,7 +318,7 @@ class Hub:
             if options.join_leave:
                 await self.broker.publish_leave(channel.name, subscription.info)
         except Exception:
-            self.log.failure("the leave of {name} could not be told", name=channel.name)
+            _log.failure("the leave of {name} could not be told", name=channel.name)
 
     def forget_presence(self, subscription: Subscription) -> None:
         """Take somebody out of presence whose subscription was not made after all."""

@@ -19,6 +19,8 @@ from sennit.model.code import ErrorCode, reply_error
 
 __all__ = ["Procedure", "RunningProcedure"]
 
+_log = Logger(namespace="sennit.rpc")
+
 
 class Procedure:
     """The declaration of an rpc method.
@@ -78,8 +80,6 @@ class RunningProcedure:
         waiting_limit: calls that may wait for their turn.
     """
 
-    log = Logger(namespace="sennit.rpc")
-
     def __init__(
         self, procedure: Procedure, runner: HandlerRunner, clock: IReactorTime, waiting_limit: int
     ) -> None:
@@ -126,5 +126,5 @@ class RunningProcedure:
         try:
             return await outcome
         except defer.TimeoutError as error:
-            self.log.warn("{name} took over {timeout} s", name=name, timeout=timeout)
+            _log.warn("{name} took over {timeout} s", name=name, timeout=timeout)
             raise reply_error(ErrorCode.INTERNAL, "the request took too long") from error

@@ -22,6 +22,8 @@ from sennit.net.stream_transport import StreamTransport
 
 __all__ = ["Reception", "going_away"]
 
+_log = Logger(namespace="sennit.net")
+
 
 def going_away() -> HandshakeError:
     """Return what a client hears that comes while the server closes."""
@@ -41,8 +43,6 @@ class Reception:
         streams: the open connections.
         closing: whether nobody is let in any more.
     """
-
-    log = Logger(namespace="sennit.net")
 
     def __init__(
         self, clock: IReactorTime, settings: WebSocketSettings, *, pages: bool = False
@@ -123,7 +123,7 @@ class Reception:
                 failure = Failure()
             else:
                 return error
-        self.log.failure("a handshake failed on our side", failure)
+        _log.failure("a handshake failed on our side", failure)
         return HandshakeError(500, "internal server error")
 
     def _peer(self, request: Request, address: object, secure: bool) -> Peer:
@@ -159,8 +159,6 @@ class _Decision:
         accept: makes the connection of what the mount answers.
         release: gives the client's place back, if there is no connection.
     """
-
-    log = Logger(namespace="sennit.net")
 
     def __init__(
         self,
@@ -217,7 +215,7 @@ class _Decision:
         if not self._done:
             self._conclude(self._reception.refusal(failure.value, failure))
         elif not failure.check(CancelledError, HandshakeError):
-            self.log.failure("a handshake that was called off failed on our side", failure)
+            _log.failure("a handshake that was called off failed on our side", failure)
 
     def _conclude(self, result: StreamTransport | HandshakeError) -> None:
         self._result = result
@@ -243,7 +241,7 @@ class _Decision:
         reception = self._reception
         reception.limits.count_refusal("handshake_timeout")
         seconds = reception.settings.handshake_timeout
-        self.log.warn("a handshake was not decided about in {seconds} seconds", seconds=seconds)
+        _log.warn("a handshake was not decided about in {seconds} seconds", seconds=seconds)
         self.refuse(HandshakeError(503, "the server took too long to decide", (RETRY_AFTER,)))
 
     def _call_off(self, _opened: Deferred[StreamTransport]) -> None:

@@ -18,6 +18,8 @@ from sennit.net.websocket import WebSocket
 
 __all__ = ["Reconnecting"]
 
+_log = Logger(namespace="sennit.net")
+
 T = TypeVar("T")
 
 
@@ -58,8 +60,6 @@ class Reconnecting:
     Attributes:
         websocket: the connection, the last one while there is none; ``None`` before the first.
     """
-
-    log = Logger(namespace="sennit.net")
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class Reconnecting:
             raise error
         self._failures += 1
         delay = self._backoff.delay(self._failures, self._random, retry_after(error))
-        self.log.info(
+        _log.info(
             "{name}: {error}; the next try is in {delay:.1f} seconds",
             name=self._name,
             error=str(error),

@@ -14,6 +14,8 @@ from sennit.net.port import WebSocketPort
 
 __all__ = ["WebSocketService"]
 
+_log = Logger(namespace="sennit.net")
+
 
 class WebSocketService(Service):
     """An ``IService`` that listens from its start to its stop; it may start again.
@@ -24,8 +26,6 @@ class WebSocketService(Service):
     Attributes:
         port: the port, while it listens.
     """
-
-    log = Logger(namespace="sennit.net")
 
     def __init__(self, listen: Callable[[], Deferred[WebSocketPort]]) -> None:
         self.port: WebSocketPort | None = None
@@ -69,7 +69,7 @@ class WebSocketService(Service):
             self._listening = None
             if begun:
                 # There is nobody left to raise it to.
-                self.log.failure("cannot listen for WebSockets", failure)
+                _log.failure("cannot listen for WebSockets", failure)
             else:
                 failures.append(failure)
 

@@ -26,6 +26,8 @@ from sennit.net.setting import WebSocketSettings
 
 __all__ = ["StreamGroup", "StreamTransport", "WebSocketFraming"]
 
+_log = Logger(namespace="sennit.net")
+
 _TEXT = WebSocketFraming(binary=False)
 _BINARY = WebSocketFraming(binary=True)
 _REASON_LIMIT = 123
@@ -62,8 +64,6 @@ class StreamTransport(Protocol):
         on_pong: called with the payload of each pong, if set.
         latency: seconds that the last answered ping took, or ``None``.
     """
-
-    log = Logger(namespace="sennit.net")
 
     def __init__(
         self,
@@ -273,7 +273,7 @@ class StreamTransport(Protocol):
             self._handler_failed()
 
     def _handler_failed(self) -> None:
-        self.log.failure("a connection's handler failed")
+        _log.failure("a connection's handler failed")
         self.disconnect(INTERNAL_ERROR, "internal error")
 
     # -- writing ---------------------------------------------------------------------------------

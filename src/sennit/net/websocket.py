@@ -36,6 +36,8 @@ from sennit.net.stream_transport import StreamTransport
 
 __all__ = ["Handler", "MessageReceiver", "WebSocket", "WebSocketDriver"]
 
+_log = Logger(namespace="sennit.net")
+
 _Waiting = tuple[int | None, bytes, Deferred[None]]
 
 QUEUE_MESSAGES = 32
@@ -527,8 +529,6 @@ class WebSocketDriver:
         "message_received",
     )
 
-    log = Logger(namespace="sennit.net")
-
     def __init__(self, websocket: WebSocket, handler: Handler | None, run: CoroutineRunner) -> None:
         self._websocket = websocket
         self._handler = handler
@@ -580,5 +580,5 @@ class WebSocketDriver:
         transport = self._websocket._transport  # noqa: SLF001
         if failure.check(ConnectionClosed) and transport.closing:
             return
-        self.log.failure("a connection's handler failed", failure)
+        _log.failure("a connection's handler failed", failure)
         transport.disconnect(INTERNAL_ERROR, "internal error")

@@ -22,6 +22,8 @@ from sennit.model.request import Closed, ConnectionRequest
 
 __all__ = ["PING_INTERVAL", "RawCodec", "RawMount"]
 
+_log = Logger(namespace="sennit.protocol")
+
 PING_INTERVAL = 25.0
 """Seconds between WebSocket pings, since this protocol has no words for one."""
 
@@ -39,8 +41,6 @@ class RawCodec:
         route: makes the text.
     """
 
-    log = Logger(namespace="sennit.protocol")
-
     def __init__(self, route: RawRoute) -> None:
         self._route = route
 
@@ -49,7 +49,7 @@ class RawCodec:
         try:
             text = self._route.text_of(publication)
         except Exception:
-            self.log.failure("no text for a publication in {channel}", channel=channel)
+            _log.failure("no text for a publication in {channel}", channel=channel)
             return None
         return None if text is None else text.encode()
 
@@ -102,8 +102,6 @@ class RawDriver:
         request: the HTTP request it began with.
         channel: what it talks to.
     """
-
-    log = Logger(namespace="sennit.protocol")
 
     def __init__(
         self,
@@ -180,7 +178,7 @@ class RawDriver:
         except CancelledError:
             pass  # the connection is gone
         except Exception:
-            self.log.failure("a raw connection could not be served")
+            _log.failure("a raw connection could not be served")
             self._session.end(disconnect(DisconnectCode.INTERNAL))
 
     async def _enter(self) -> None:

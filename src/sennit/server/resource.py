@@ -20,6 +20,8 @@ from sennit.web.folder import Folder
 
 __all__ = ["AppResource", "resource"]
 
+_log = Logger(namespace="sennit.server")
+
 
 def resource(app: App, reactor: Any, configuration: Configuration | None = None) -> AppResource:
     """Return a resource that serves an app at the address where it is put.
@@ -54,8 +56,6 @@ class AppResource(Folder):
     Attributes:
         hub: the hub that runs the app.
     """
-
-    log = Logger(namespace="sennit.server")
 
     def __init__(self, app: App, reactor: Any, configuration: Configuration | None = None) -> None:
         Folder.__init__(self)
@@ -116,4 +116,4 @@ class AppResource(Folder):
     def _failed(self, failure: Failure) -> None:
         if self._stopping is not None:
             return  # That is why.
-        self.log.failure("the app could not be started", failure=failure)
+        _log.failure("the app could not be started", failure=failure)

@@ -17,6 +17,8 @@ from sennit.server.server import Server
 
 __all__ = ["ServerService", "service"]
 
+_log = Logger(namespace="sennit.server")
+
 
 def service(
     app: App,
@@ -46,8 +48,6 @@ class ServerService(Service):
     Attributes:
         server: the server, while there is one.
     """
-
-    log = Logger(namespace="sennit.server")
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class ServerService(Service):
                 self.server = None
             failures.append(failure)
             if self._starting is not None:
-                self.log.failure("the server could not start", failure=failure)
+                _log.failure("the server could not start", failure=failure)
 
         starting = Deferred.fromCoroutine(server.start()).addErrback(failed)
         if failures:

@@ -30,6 +30,8 @@ from sennit.testing.trigger import Triggers
 
 __all__ = ["Loop", "Stalled"]
 
+_log = Logger(namespace="sennit.testing")
+
 T = TypeVar("T")
 
 
@@ -52,8 +54,6 @@ class Loop:
         patience: turns at one moment, after which something is said to move for ever.
         random: what is random here, and the same in each run.
     """
-
-    log = Logger(namespace="sennit.testing")
 
     def __init__(self, seed: int | str = 0) -> None:
         self.running = True
@@ -254,7 +254,7 @@ class Loop:
 
     def report(self, failure: Failure) -> None:
         """Take note of what nobody has caught."""
-        self.log.failure("something raised in the loop", failure)
+        _log.failure("something raised in the loop", failure)
         self._failures.append(failure)
 
     def _raise_failures(self) -> None:

@@ -48,6 +48,8 @@ from sennit.protocols.centrifuge.setting import ProtocolSettings
 
 __all__ = ["CentrifugeDriver"]
 
+_log = Logger(namespace="sennit.protocol")
+
 # Where the connection stands. What comes before NEW is over is held to the rules of section 3.
 NEW, CONNECTING, CONNECTED, REFUSED, OVER = range(5)
 
@@ -65,8 +67,6 @@ class CentrifugeDriver:
         request: the HTTP request it began with.
         heartbeat: whether the protocol's pings are sent; else the transport has its own.
     """
-
-    log = Logger(namespace="sennit.protocol")
 
     def __init__(
         self,
@@ -212,7 +212,7 @@ class CentrifugeDriver:
             # The connection is gone; if it is not, its client must not wait for ever.
             self._fail(number, reply_error(ErrorCode.INTERNAL))
         except Exception:
-            self.log.failure("a command could not be answered")
+            _log.failure("a command could not be answered")
             self._fail(number, reply_error(ErrorCode.INTERNAL))
         return None
 
