@@ -344,6 +344,38 @@ def test_a_client_that_does_not_read_is_not_answered_further() -> None:
 # -- bounds of heads -----------------------------------------------------------------------------
 
 
+LENGTHS = "POST /page HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n"
+CHUNKS = b"POST /page HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_body_that_is_too_long_gets_413() -> None:
+    """When it is announced, or when so much has come; Twisted would take it all, into a file."""
+    for head, sent in ((LENGTHS.format(1001).encode(), b""), (CHUNKS, b"3e9\r\n" + b"x" * 1001)):
+        house = House(max_body=1000)
+        socket = house.connect()
+        socket.deliver(GET + head)
+        socket.deliver(sent + b"and more")
+        socket.drain()
+        last = bytes(socket.taken).rpartition(b"HTTP/1.1 ")[2]
+        assert last.startswith(b"413 ")
+        assert last.endswith(b"the request's body has over 1000 bytes\n")
+        assert house.page.bodies == [b""]
+
+
+def test_a_body_within_its_bound() -> None:
+    """Each request's is counted by itself, and what comes behind it is none."""
+    house = House(max_body=1000)
+    socket = house.connect()
+    one = LENGTHS.format(1000).encode() + b"x" * 1000
+    two = CHUNKS + b"1f4\r\n" + b"x" * 500 + b"\r\n1f4\r\n" + b"x" * 500 + b"\r\n0\r\n\r\n"
+    socket.deliver(one + two + one)
+    socket.deliver(GET.replace(b"/page", b"/slow") + GET * 100)
+    assert len(house.page.bodies) == 4
+    house.page.waiting[0].finish()
+    socket.drain()
+    assert house.page.bodies == [b"x" * 1000] * 3 + [b""] * 101
+
+
 @pytest.mark.parametrize("later", [False, True])
 def test_a_slow_head_gets_408_however_it_trickles(later: bool) -> None:
     """Ten seconds in all; the first of a connection counts from the connection on."""

@@ -68,6 +68,8 @@ def test_every_key_of_a_file(write: Write) -> None:
             max_fragments = 2
             max_head = 3
             head_timeout = 4
+            max_body = 11
+            compression = true
             max_connections = 8
             max_handshakes = 9
             max_per_address = 10
@@ -119,6 +121,8 @@ def test_every_key_of_a_file(write: Write) -> None:
         max_fragments=2,
         max_head=3,
         head_timeout=4.0,
+        max_body=11,
+        compression=True,
         max_connections=8,
         max_handshakes=9,
         max_per_address=10,
@@ -173,6 +177,7 @@ def test_every_key_of_the_environment() -> None:
             "SENNIT_LIMITS_MAX_MESSAGE": "10",
             "SENNIT_LIMITS_HEAD_TIMEOUT": "2.5",
             "SENNIT_LIMITS_MAX_PER_ADDRESS": "4",
+            "SENNIT_LIMITS_COMPRESSION": "true",
             "SENNIT_LIMITS_TRUSTED_PROXIES": "127.0.0.1, unix",
             "SENNIT_HUB_QUEUE_LIMIT": "11",
             "SENNIT_PROTOCOL_PING_INTERVAL": "0",
@@ -186,6 +191,7 @@ def test_every_key_of_the_environment() -> None:
         max_message=10,
         head_timeout=2.5,
         max_per_address=4,
+        compression=True,
         trusted_proxies=("127.0.0.1", "unix"),
     )
     assert configuration.hub == HubSettings(queue_limit=11)

@@ -111,7 +111,10 @@ def test_what_is_at_which_address() -> None:
     assert ask(upgrade_request("/connection/websocket")) == 101
     assert ask(upgrade_request("/elsewhere")) == 404
     assert ask(b"GET /connection/websocket HTTP/1.1\r\nHost: a\r\n\r\n") == 426
-    assert ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == 404
+    assert ask(b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n") == 404
+    nothing = bytes(reactor.port.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").taken)
+    assert status_of(nothing) == 404
+    assert b"SDKs connect to <code>/connection/websocket</code>" in nothing
 
 
 def test_listening_that_fails_leaves_nothing_running() -> None:

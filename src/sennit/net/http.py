@@ -1,4 +1,4 @@
-"""HTTP beside WebSockets: a ``twisted.web`` connection with each request's head bounded."""
+"""HTTP beside WebSockets: a ``twisted.web`` connection with each request bounded."""
 
 # ruff: noqa: N802 - Twisted calls these methods
 from __future__ import annotations
@@ -31,11 +31,16 @@ def check_line_ends(data: bytes) -> None:
         raise HandshakeError(400, "the lines of a request's head end with CR LF")
 
 
+class _BodyTooLongError(Exception):
+    """A body has more bytes than it may have."""
+
+
 class BoundedChannel(HTTPChannel):
-    """An HTTP connection that bounds every request's head, in bytes and in time in all.
+    """An HTTP connection that bounds every request: the head in bytes and time, the body in bytes.
 
     Twisted's own timer starts anew with every byte, so that a slow head could take for ever. A
-    head is kept until it is complete, then judged, and only then given to ``twisted.web``.
+    head is kept until it is complete, then judged, and only then given to ``twisted.web``. Of a
+    body Twisted would take as much as comes, into a file.
 
     While a client does not read its answers, its further requests wait, and nothing is read:
     Twisted's own channel would go on answering those that are answered at once.
@@ -43,10 +48,10 @@ class BoundedChannel(HTTPChannel):
     Args:
         clock: the time.
         site: answers the requests.
-        settings: ``max_head`` and ``head_timeout`` are used.
+        settings: ``max_head``, ``max_body`` and ``head_timeout`` are used.
         judge: called with each complete head; ``False`` if the connection has been taken away
             (what came after the head is in :meth:`clearLineBuffer`), or the request refused.
-        refuse: called with 408 or 431; answers, and takes the connection away.
+        refuse: called with 400, 408, 413 or 431; answers, and takes the connection away.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class BoundedChannel(HTTPChannel):
         self.MAX_LENGTH = self.totalHeadersSize = self._max_head = settings.max_head
         self._clock = clock
         self._head_timeout = settings.head_timeout
+        self._max_body = settings.max_body
         self._judge = judge
         self._refuse = refuse
         self._lines: list[bytes] = []
@@ -108,6 +114,33 @@ class BoundedChannel(HTTPChannel):
         """Refuse a head that is too long."""
         self._give_up(HandshakeError(431, f"the request's head has over {self._max_head} bytes"))
 
+    def allHeadersReceived(self) -> None:
+        """Twisted has read a head: what comes next is its body, if it has one."""
+        HTTPChannel.allHeadersReceived(self)
+        decoder: Any = self._transferDecoder
+        if decoder is None:
+            return
+        if self.length is not None and self.length > self._max_body:
+            raise _BodyTooLongError
+        take = decoder.dataCallback
+        size = 0
+
+        def count(data: bytes) -> None:
+            nonlocal size
+            size += len(data)
+            if size > self._max_body:
+                raise _BodyTooLongError
+            take(data)
+
+        decoder.dataCallback = count
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take a piece of a body."""
+        try:
+            HTTPChannel.rawDataReceived(self, data)
+        except _BodyTooLongError:
+            self._refuse_body()
+
     def requestDone(self, request: Any) -> None:
         """A request is answered: the next head may come, or may be here."""
         self._in_head = True
@@ -138,7 +171,13 @@ class BoundedChannel(HTTPChannel):
             for line in [*lines, b""]:
                 if getattr(self.transport, "disconnecting", False):
                     return  # It is refused by twisted.web itself.
-                HTTPChannel.lineReceived(self, line)
+                try:
+                    HTTPChannel.lineReceived(self, line)
+                except _BodyTooLongError:
+                    self._refuse_body()
+
+    def _refuse_body(self) -> None:
+        self._give_up(HandshakeError(413, f"the request's body has over {self._max_body} bytes"))
 
     def _too_slow(self) -> None:
         self._timer = None

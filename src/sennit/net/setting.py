@@ -23,6 +23,7 @@ class WebSocketSettings:
         max_fragments: frames in a message; more end the connection with 1009.
         max_head: bytes in a request's head; a larger one gets 431. In a response's to a client.
         head_timeout: seconds for a request's head in all; a slower one gets 408.
+        max_body: bytes in the body of an HTTP request; a larger one gets 413.
         handshake_timeout: seconds for ``on_handshake`` to decide; then the client gets 503.
         max_connections: WebSockets at a time, those included about which is being decided; one
             more gets 503, with ``Retry-After``. ``None`` for any number.
@@ -57,6 +58,7 @@ class WebSocketSettings:
     max_fragments: int = 64 * 1024
     max_head: int = 16 * 1024
     head_timeout: float = 10.0
+    max_body: int = 1024 * 1024
     handshake_timeout: float = 10.0
     max_connections: int | None = None
     max_handshakes: int = 1024
@@ -94,6 +96,7 @@ class WebSocketOptions(TypedDict, total=False):
     max_fragments: int
     max_head: int
     head_timeout: float
+    max_body: int
     handshake_timeout: float
     max_connections: int | None
     max_handshakes: int

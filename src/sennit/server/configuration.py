@@ -15,6 +15,7 @@ A file looks like this; every key may be left out::
     max_message = 65536           # bytes
     head_timeout = 10.0           # seconds
     max_connections = 20000       # else any number
+    compression = true            # permessage-deflate, with clients that offer it
     trusted_proxies = ["127.0.0.1"]   # whose X-Forwarded-For, -Proto and -Host are believed
 
     [hub]                         # of what clients can make it hold: sennit.hub.setting.HubSettings
@@ -191,7 +192,6 @@ _HIDDEN: dict[str, frozenset[str]] = {
             "handshake_timeout",
             "read_high",
             "read_low",
-            "compression",
             "streaming",
         }
     ),
@@ -244,6 +244,8 @@ def _keys_of(table: str) -> dict[str, Any]:
 def _bounded(form: Any, *, zero: bool) -> Any:
     if typing.get_origin(form) is tuple:
         return form
+    if bool in typing.get_args(form):
+        return bool
     # What may be None is a bound that is not there unless it is set.
     if int in (form, *typing.get_args(form)):
         return typing.Annotated[int, msgspec.Meta(ge=0 if zero else 1)]

@@ -14,8 +14,9 @@ from sennit.model.code import DisconnectCode, disconnect
 from sennit.net.front_door import FrontDoor
 from sennit.server.configuration import Configuration
 from sennit.server.listening import Listening
-from sennit.server.node import Node
+from sennit.server.node import SDK_PATH, Node
 from sennit.server.work import Work
+from sennit.web.notice import Notice
 from sennit.web.site import WebSite
 
 __all__ = ["Server", "serve"]
@@ -89,7 +90,10 @@ class Server:
         self._reactor = reactor
         self._node = Node(app, reactor, configuration)
         self.hub: Hub = self._node.hub
-        site = WebSite(self._node.web(), reactor)
+        root = self._node.web()
+        if b"" not in root.children:
+            root.place("/", _no_page())
+        site = WebSite(root, reactor)
         self._door = FrontDoor(reactor, self._node.mounts, site, configuration.websocket)
         self._listening = Listening(reactor, endpoint, configuration)
         self._trigger: Any = None
@@ -175,3 +179,13 @@ class Server:
     def _reactor_stops(self) -> Deferred[None]:
         self._trigger = None
         return self.stop()
+
+
+def _no_page() -> Notice:
+    """Return what is at ``/`` of an app without a page, for whoever follows the address there."""
+    return Notice(
+        404,
+        "No page here",
+        f"The server runs: SDKs connect to `{SDK_PATH}`. A page of your own comes here by "
+        "`--page FOLDER`.",
+    )
