@@ -112,7 +112,6 @@ def test_every_option(module: str) -> None:
         (["{module}:missing"], "has no 'missing'"),
         (["{module}:nothing"], "is not a function or a class but a int"),
         (["--on-handshake={module}:nothing", "{module}"], "is not a function or a class"),
-        (["--listen=nowhere:1", "{module}"], "'nowhere:1' is not the description of a Twisted"),
         (["--trust-proxy=nginx", "{module}"], "trusted_proxies: 'nginx' is neither"),
         (["handler.py"], "try handler:handler"),
     ],
@@ -121,3 +120,9 @@ def test_a_mistake_is_one_sentence(module: str, arguments: list[str], complaint:
     """For Twisted to print."""
     with pytest.raises(UsageError, match=complaint):
         service_of(*(argument.format(module=module) for argument in arguments))
+
+
+def test_an_endpoint_that_is_none(module: str) -> None:
+    """Found when the service is made; one sentence as well."""
+    with pytest.raises(SystemExit, match="'nowhere:1' is not the description of a Twisted"):
+        service_of("--listen=nowhere:1", module)

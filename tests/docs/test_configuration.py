@@ -23,6 +23,7 @@ NUMBERS = {
         "bytes",
         "calls",
         "commands",
+        "connections",
         "frames",
         "port",
         "publications",
@@ -36,7 +37,8 @@ NUMBERS = {
 
 def keys_of(form: Any, defaults: Any) -> dict[str, Any]:
     """Return the default of each of these keys."""
-    return {key: getattr(defaults, key) for key in form}
+    values = {key: getattr(defaults, key) for key in form}
+    return {k: frozenset(v) if isinstance(v, tuple) else v for k, v in values.items()}
 
 
 def described(heading: str) -> dict[str, Any]:

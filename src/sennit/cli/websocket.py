@@ -96,7 +96,8 @@ def makeService(options: Options) -> IService:
     """Return the service that the options describe.
 
     Raises:
-        UsageError: an endpoint is none.
+        SystemExit: an endpoint is none. Twisted's commands would answer any other exception with
+            a traceback of theirs.
     """
     from twisted.internet import reactor
 
@@ -133,6 +134,6 @@ def _parse(reactor: Any, description: str) -> Any:
         return serverFromString(reactor, description)
     except Exception as error:
         # Twisted's parsers raise whatever their steps do.
-        raise UsageError(
-            f"{description!r} is not the description of a Twisted endpoint ({error})"
+        raise SystemExit(
+            f"sennit: {description!r} is not the description of a Twisted endpoint ({error})"
         ) from error

@@ -39,7 +39,7 @@ def listen(
         async def check(request):
             user = await find_user(request.cookies.get("session"))
             if user is None:
-                raise HandshakeError(401, "log in first")
+                raise HandshakeError(403, "log in first")
             return Accept(state=user, headers={"X-Node": "a"})
 
         async def greet(ws):
@@ -59,16 +59,17 @@ def listen(
         subprotocols: spoken here, in order of preference; or a function of those that a client
             offers, which returns one of them, or ``None``.
         on_handshake: decides about each client, before it is answered, with its
-            :class:`ConnectionRequest`. It returns ``None`` or an :class:`Accept`, may be a
+            :class:`sennit.ConnectionRequest`. It returns ``None`` or an :class:`Accept`, may be a
             coroutine function or return a Deferred, and refuses by raising
-            :class:`HandshakeError` with the status, the body and the headers of the answer. What
-            it raises otherwise is logged, and the client gets 500. It has ``handshake_timeout``
-            seconds, then the client gets 503; it is cancelled then, and when the client goes away.
+            :class:`sennit.HandshakeError` with the status, the body and the headers of the
+            answer. What it raises otherwise is logged, and the client gets 500. It has
+            ``handshake_timeout`` seconds, then the client gets 503; it is cancelled then, and when
+            the client goes away.
         options: see :class:`sennit.net.setting.WebSocketSettings`; pings are sent every 20
             seconds, unless they say otherwise.
 
     Returns:
-        The port: with its :attr:`~WebSocketPort.connections`, and
+        The port, with its :attr:`~WebSocketPort.connections`, and
         :meth:`~WebSocketPort.close`, which ends them gracefully.
     """
     settings, mount = _parts(reactor, handler, subprotocols, on_handshake, options)
@@ -93,7 +94,7 @@ def resource(
     head may be, and may take, is for the site to say.
 
     Returns:
-        The resource: with its :attr:`~HandlerResource.connections`, and
+        The resource, with its :attr:`~HandlerResource.connections`, and
         :meth:`~HandlerResource.close`, which ends them gracefully.
     """
     settings, mount = _parts(reactor, handler, subprotocols, on_handshake, options)

@@ -81,11 +81,7 @@ class WebSocketPort:
         return self._port.getHost()
 
     def startListening(self) -> None:
-        """Listen again, after it has stopped.
-
-        Raises:
-            CannotListenError: it cannot.
-        """
+        """Listen again, after it has stopped; what may go wrong is Twisted's to say."""
         self._port.startListening()
 
     def stopListening(self) -> Deferred[None]:

@@ -33,8 +33,8 @@ class WebSocketSettings:
             network of an IPv6 one; one more gets 429. Unix sockets have no address to count.
         trusted_proxies: addresses (``"127.0.0.1"``), networks (``"10.0.0.0/8"``) or ``"unix"``
             of proxies in front, whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` say who the
-            peer is, whether it came over TLS, and for which host: see
-            :class:`sennit.net.peer.TrustedProxies`.
+            peer is (the right-most address that is no trusted proxy's), whether it came over TLS,
+            and for which host. Each proxy must set or add to all three.
         open_timeout: seconds for a client's connect and handshake in all.
         close_timeout: seconds for the peer to finish the closing, then it is cut off.
         write_high: bytes given to a connection and not taken by the operating system yet, from

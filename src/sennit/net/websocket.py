@@ -61,11 +61,6 @@ class MessageReceiver(Protocol):
         """A message has arrived; text is UTF-8, already checked."""
 
 
-Handler = Callable[["WebSocket"], Coroutine[Any, Any, object] | Deferred[Any] | MessageReceiver]
-"""Called with each new connection. A coroutine or a Deferred lives as long as the connection,
-which is closed when it is done; a :class:`MessageReceiver` is notified from then on."""
-
-
 class _Sent:
     """An awaitable that is done; there is one, for every send that need not wait."""
 
@@ -509,6 +504,11 @@ class WebSocket:
         self._wake()
         for closer in closers:
             closer.callback(None)
+
+
+Handler = Callable[[WebSocket], Coroutine[Any, Any, object] | Deferred[Any] | MessageReceiver]
+"""Called with each new connection. A coroutine or a Deferred lives as long as the connection,
+which is closed when it is done; a :class:`MessageReceiver` is notified from then on."""
 
 
 class WebSocketDriver:
