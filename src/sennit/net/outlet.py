@@ -73,7 +73,7 @@ class Outlet:
         self._drained = drained
         self._low = min(low, bound - 1)
         self._full = False
-        self._held: deque[bytes] = deque()
+        self._held: deque[bytes] | None = None
         self._held_size = 0
         self._cork: list[bytes] | None = None
         self._corked = 0
@@ -171,7 +171,7 @@ class Outlet:
         """Note that the connection is gone."""
         self._gone = True
         self._cork = None
-        self._held.clear()
+        self._held = None
         self._queued = self._corked = self._held_size = 0
 
     def _flush(self) -> None:
@@ -198,6 +198,8 @@ class Outlet:
             self._queueing = True
             socket.write(data)
         elif self._watching:
+            if self._held is None:
+                self._held = deque()  # Few connections ever need one.
             self._held.append(data)
             self._held_size += len(data)
         else:
@@ -212,8 +214,8 @@ class Outlet:
     def _hand_over(self, left: int) -> None:
         """Give the transport what is held, from its beginning, down to so many bytes."""
         held = self._held
-        data = []
-        while self._held_size > left:
+        data: list[bytes] = []
+        while held and self._held_size > left:
             data.append(held.popleft())
             self._held_size -= len(data[-1])
         if data:

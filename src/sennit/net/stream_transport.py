@@ -3,7 +3,6 @@
 # ruff: noqa: N802 - Twisted calls these methods
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -90,7 +89,7 @@ class StreamTransport(Protocol):
         self._fresh = fresh
         self._on_end = on_end
         self._outlet: Outlet
-        self._unread: deque[Message | Chunk] = deque()
+        self._unread: list[Message | Chunk] = []
         self._reading = True
         self._delivering = False
         self._refused = False
@@ -207,7 +206,7 @@ class StreamTransport(Protocol):
 
         For a handler that has lost its connection while reading was paused, and still wants them.
         """
-        return self._unread.popleft() if self._unread else None
+        return self._unread.pop(0) if self._unread else None
 
     def _deliver(self) -> None:
         if self._delivering:
