@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["apply_mask"]
+__all__ = ["apply_mask", "unmask", "unmask_whole"]
 
 
 def apply_mask(data: bytes | bytearray | memoryview, key: bytes, offset: int = 0) -> bytes:
@@ -14,8 +14,6 @@ def apply_mask(data: bytes | bytearray | memoryview, key: bytes, offset: int = 0
         offset: how many bytes of the same payload came before.
     """
     size = len(data)
-    if not size:
-        return b""
     turn = offset & 3
     if turn:
         key = key[turn:] + key[:turn]
@@ -24,3 +22,13 @@ def apply_mask(data: bytes | bytearray | memoryview, key: bytes, offset: int = 0
     return (int.from_bytes(data, "little") ^ int.from_bytes(repeated, "little")).to_bytes(
         size, "little"
     )
+
+
+def unmask(buffer: bytes, start: int, stop: int, key: bytes, turn: int) -> bytes:
+    """Return a piece of a masked payload; ``turn`` bytes of it, modulo 4, came before."""
+    return apply_mask(buffer[start:stop], key, turn)
+
+
+def unmask_whole(buffer: bytes, start: int, stop: int) -> bytes:
+    """Return a whole masked payload; its key is right before it."""
+    return apply_mask(buffer[start:stop], buffer[start - 4 : start])

@@ -1,16 +1,20 @@
 """The reader: bytes to frames to messages, strictly (RFC 6455, 5; RFC 7692, 6.2).
 
-Written to be compiled from this source: no generators, integer states, slots, one buffer with an
-index. It is asked for one item after the other, so that nothing is unmasked or decompressed before
+It is asked for one item after the other, so that nothing is unmasked or decompressed before
 somebody wants it. A whole unfragmented message costs one pass.
+
+This is also the source of ``sennit.engine._reader``, in which ``_reader.pxd`` makes C numbers of
+the integers, a pointer of ``_buffer``, and calls of C functions of those to ``mask``, ``utf8`` and
+``draft``. So nothing here is a generator, states are integers, and no number leaves 64 bits.
 """
 
 from __future__ import annotations
 
 from sennit.engine.close import INVALID_DATA, MESSAGE_TOO_BIG, PROTOCOL_ERROR
 from sennit.engine.deflate import Decompressor
+from sennit.engine.draft import Draft
 from sennit.engine.frame import CONTROL_LIMIT, PONG, TEXT
-from sennit.engine.mask import apply_mask
+from sennit.engine.mask import unmask, unmask_whole
 from sennit.engine.utf8 import Utf8Checker, is_utf8
 from sennit.errors import RemoteProtocolError
 
@@ -26,6 +30,9 @@ _HEAD = 0
 _PAYLOAD = 1
 _INFLATING = 2
 
+_LONGEST = (1 << 63) - 1
+"""The length of a frame has 63 bits (5.2)."""
+
 Item = tuple[int, bytes, bool]
 """An opcode (TEXT, BINARY, CLOSE, PING, PONG), a payload, and whether the message ends with it."""
 
@@ -40,6 +47,11 @@ class Reader:
         max_fragments: frames in a message; more is refused (1009).
         decompressor: for messages with RSV1; ``None`` if that bit is not agreed on.
         streaming: hand messages out in pieces, as they come.
+
+    Attributes:
+        opcode: of the item that :meth:`advance` went to: TEXT, BINARY, CLOSE, PING or PONG.
+        payload: its payload; a text is UTF-8, checked, a piece of one may end within a character.
+        final: whether the message ends with it.
     """
 
     __slots__ = (
@@ -48,7 +60,11 @@ class Reader:
         "_compressed",
         "_compression",
         "_control",
+        "_current",
+        "_data",
         "_decompressor",
+        "_draft",
+        "_end",
         "_fin",
         "_fragments",
         "_index",
@@ -58,13 +74,14 @@ class Reader:
         "_max_fragments",
         "_max_message",
         "_message",
-        "_opcode",
-        "_parts",
-        "_read",
-        "_role",
         "_size",
+        "_small",
         "_state",
         "_streaming",
+        "_turn",
+        "final",
+        "opcode",
+        "payload",
     )
 
     def __init__(
@@ -75,16 +92,23 @@ class Reader:
         decompressor: Decompressor | None = None,
         streaming: bool = False,
     ) -> None:
-        self._role = role
-        self._max_message = max_message
-        self._max_fragments = max_fragments
+        self.opcode = 0
+        self.payload = b""
+        self.final = False
+        self._masked = role == SERVER
+        self._max_message = min(max_message, _LONGEST)
+        self._max_fragments = min(max_fragments, _LONGEST)
+        self._small = min(max_message, CONTROL_LIMIT) if max_fragments > 0 else -1
+        """Bytes of a message that nothing but its text has to be checked of."""
         self._compression = decompressor is not None
         self._decompressor: Decompressor
         if decompressor is not None:
             self._decompressor = decompressor
         self._streaming = streaming
-        self._buffer = b""
+        self._data = b""
+        self._buffer = self._data
         self._index = 0
+        self._end = 0
         self._state = _HEAD
         self._message = 0
         """The opcode of the message in progress, 0 between messages."""
@@ -93,55 +117,92 @@ class Reader:
         self._fragments = 0
         self._size = 0
         """Bytes of the message in progress, decompressed."""
-        self._parts = bytearray()
-        """The message in progress, unmasked: one buffer, however small its fragments."""
+        self._draft: Draft | None = None
+        """What is there of it, where it is to be whole."""
         self._checker: Utf8Checker | None = None
-        self._opcode = 0
+        """What checks its text, where it is handed out in pieces."""
+        self._current = 0
+        """The opcode of the frame in progress."""
         self._fin = False
-        self._masked = False
         self._key = b""
         self._left = 0
-        self._read = 0
-        self._control = bytearray()
+        self._turn = 0
+        """How much of its payload was read, modulo 4."""
+        self._control = b""
+        """What is there of a control frame's payload."""
 
     def feed(self, data: bytes) -> None:
         """Take more bytes in."""
-        self._buffer = self._buffer[self._index :] + data if self._buffer else data
+        if self._index != self._end:
+            data = self._buffer[self._index : self._end] + data
+        self._data = data
+        self._buffer = data
         self._index = 0
+        self._end = len(data)
 
     def next_item(self) -> Item | None:
         """Return the next item; ``None`` when more bytes are needed for one.
 
-        The payload of a text is UTF-8, checked; a piece of it may end within a character.
+        Raises:
+            RemoteProtocolError: the peer broke the protocol; nothing may be asked any more.
+        """
+        return (self.opcode, self.payload, self.final) if self.advance() else None
+
+    def advance(self) -> bool:
+        """Go to the next item and return ``True``; ``False`` when more bytes are needed for one.
 
         Raises:
             RemoteProtocolError: the peer broke the protocol; nothing may be asked any more.
         """
+        index = self._index
+        if self._state == _HEAD and not self._message and self._end - index > 1:
+            # The usual case in one go: a whole message of at most 125 bytes in one frame.
+            buffer = self._buffer
+            first = buffer[index]
+            # One of the wrong role has over 125 bytes here.
+            size = buffer[index + 1] ^ 0x80 if self._masked else buffer[index + 1]
+            start = index + 6 if self._masked else index + 2
+            stop = start + size
+            if first in (0x81, 0x82) and size <= self._small and stop <= self._end:
+                self._index = stop
+                payload = unmask_whole(buffer, start, stop) if self._masked else buffer[start:stop]
+                if first == 0x81 and not is_utf8(payload):
+                    raise RemoteProtocolError(INVALID_DATA, "the text is not UTF-8")
+                return self._give(first & 0x0F, payload, True)
+        return self._advance()
+
+    def _advance(self) -> bool:
         while True:
-            state = self._state
-            if state == _HEAD:
+            if self._state == _HEAD:
                 if not self._read_head():
                     break
-                continue
-            if state == _PAYLOAD:
-                if self._left and self._index == len(self._buffer):
-                    break
-                item = self._read_payload()
-            else:
-                item = self._inflate()
-            if item is not None:
-                return item
-        if self._index == len(self._buffer):
-            self._buffer = b""
+            elif self._state == _INFLATING:
+                if self._inflate():
+                    return True
+            elif self._left and self._index == self._end:
+                break
+            elif self._read_payload():
+                return True
+        self.payload = b""
+        if self._index == self._end:
+            self._data = self.payload
+            self._buffer = self._data
             self._index = 0
-        return None
+            self._end = 0
+        return False
+
+    def _give(self, opcode: int, payload: bytes, final: bool) -> bool:
+        self.opcode = opcode
+        self.payload = payload
+        self.final = final
+        return True
 
     # -- the head of a frame ---------------------------------------------------------------------
 
-    def _read_head(self) -> bool:  # noqa: C901 - one pass over the head, for speed
+    def _read_head(self) -> bool:
         buffer = self._buffer
         index = self._index
-        available = len(buffer) - index
+        available = self._end - index
         if available < 2:
             if available:
                 self._check_first(buffer[index])
@@ -152,30 +213,31 @@ class Reader:
         self._check_second(first & 0x0F, second)
         size = second & 0x7F
         index += 2
-        if size == 126:
-            if available < 4:
+        if size > CONTROL_LIMIT:
+            wide = 2 if size == 126 else 8
+            if self._end - index < wide:
                 return False
-            size = buffer[index] << 8 | buffer[index + 1]
-            index += 2
-            if size < 126:
-                raise RemoteProtocolError(PROTOCOL_ERROR, "a length is in its shortest form")
-        elif size == 127:
-            if available < 10:
-                return False
-            size = int.from_bytes(buffer[index : index + 8], "big")
-            index += 8
-            if size < 0x10000:
-                raise RemoteProtocolError(PROTOCOL_ERROR, "a length is in its shortest form")
-            if size >> 63:
-                raise RemoteProtocolError(PROTOCOL_ERROR, "a length has 63 bits")
-        if second & 0x80:
-            if len(buffer) - index < 4:
+            size = self._read_size(index, wide)
+            index += wide
+        if self._masked:
+            if self._end - index < 4:
                 return False
             self._key = buffer[index : index + 4]
             index += 4
         self._index = index
-        self._begin(first, size, masked=bool(second & 0x80))
+        self._begin(first, size)
         return True
+
+    def _read_size(self, index: int, wide: int) -> int:
+        buffer = self._buffer
+        if wide == 8 and buffer[index] & 0x80:
+            raise RemoteProtocolError(PROTOCOL_ERROR, "a length has 63 bits")
+        size = 0
+        for place in range(index, index + wide):
+            size = size << 8 | buffer[place]
+        if size < (126 if wide == 2 else 0x10000):
+            raise RemoteProtocolError(PROTOCOL_ERROR, "a length is in its shortest form")
+        return size
 
     def _check_first(self, first: int) -> None:
         opcode = first & 0x0F
@@ -204,7 +266,7 @@ class Reader:
             )
 
     def _check_second(self, opcode: int, second: int) -> None:
-        if self._role == SERVER:
+        if self._masked:
             if not second & 0x80:
                 raise RemoteProtocolError(PROTOCOL_ERROR, "a client masks its frames")
         elif second & 0x80:
@@ -212,111 +274,129 @@ class Reader:
         if opcode & 0x8 and second & 0x7F > CONTROL_LIMIT:
             raise RemoteProtocolError(PROTOCOL_ERROR, "a control frame has at most 125 bytes")
 
-    def _begin(self, first: int, size: int, *, masked: bool) -> None:
+    def _begin(self, first: int, size: int) -> None:
         opcode = first & 0x0F
-        self._opcode = opcode
-        self._fin = bool(first & 0x80)
-        self._masked = masked
+        self._current = opcode
+        self._fin = first & 0x80 != 0
         self._left = size
-        self._read = 0
+        self._turn = 0
         self._state = _PAYLOAD
-        if opcode & 0x8:
-            return
+        if not opcode & 0x8:
+            self._count(first, size)
+
+    def _count(self, first: int, size: int) -> None:
+        opcode = first & 0x0F
         if opcode:
             self._message = opcode
-            self._compressed = bool(first & 0x40)
+            self._compressed = first & 0x40 != 0
             self._fragments = 0
             self._size = 0
-        self._fragments += 1
-        if self._fragments > self._max_fragments:
+        if self._fragments == self._max_fragments:
             raise RemoteProtocolError(
                 MESSAGE_TOO_BIG, f"a message has at most {self._max_fragments} fragments"
             )
+        self._fragments += 1
         if not self._compressed:
             self._grow(size)
 
     def _grow(self, size: int) -> None:
-        self._size += size
-        if self._size > self._max_message:
+        if size > self._max_message - self._size:
             raise RemoteProtocolError(
                 MESSAGE_TOO_BIG, f"a message has at most {self._max_message} bytes"
             )
+        self._size += size
 
     # -- the payload -----------------------------------------------------------------------------
 
-    def _read_payload(self) -> Item | None:
-        index = self._index
-        size = min(self._left, len(self._buffer) - index)
-        data = self._buffer[index : index + size]
-        if self._masked:
-            data = apply_mask(data, self._key, self._read)
-        self._index = index + size
+    def _read_payload(self) -> bool:
+        start = self._index
+        size = min(self._end - start, self._left)
+        stop = start + size
+        turn = self._turn
+        self._index = stop
         self._left -= size
-        self._read += size
+        self._turn = (turn + size) & 3
         whole = self._left == 0
-        if self._opcode & 0x8:
-            return self._take_control(data, whole)
         final = whole and self._fin
-        if self._compressed:
-            self._decompressor.feed(data, final=final)
-            self._state = _INFLATING
-            return None
         if whole:
             self._state = _HEAD
-        return self._take_data(data, final)
+        if self._current & 0x8:
+            return self._take_control(self._cut(start, stop, turn), whole)
+        if self._compressed:
+            self._decompressor.feed(self._cut(start, stop, turn), final=final)
+            self._state = _INFLATING
+            return False
+        if self._streaming or (final and self._draft is None):
+            return self._take_data(self._cut(start, stop, turn), final)
+        return self._add(self._buffer, start, stop, self._key, turn, final)
 
-    def _inflate(self) -> Item | None:
+    def _cut(self, start: int, stop: int, turn: int) -> bytes:
+        if self._key:
+            return unmask(self._buffer, start, stop, self._key, turn)
+        return self._buffer[start:stop]
+
+    def _inflate(self) -> bool:
         decompressor = self._decompressor
         room = self._max_message - self._size
         # One byte over the limit shows that there is more.
-        data = decompressor.read(min(CHUNK, room + 1))
+        data = decompressor.read(CHUNK if room >= CHUNK else room + 1)
         if data:
-            if len(data) > room and self._message == TEXT:
+            size = len(data)
+            if size > room and self._message == TEXT:
                 # Wrong text before the limit is wrong text, however it was cut on its way.
-                self._check_text(data[:room], final=False)
-            self._grow(len(data))
-            return self._take_data(data, final=False)
+                self._take_data(data[:room], False)
+            self._grow(size)
+            return self._take_data(data, False)
         self._state = _PAYLOAD if self._left else _HEAD
         if self._left or not self._fin:
-            return None
+            return False
         decompressor.end()
-        return self._take_data(b"", final=True)
+        return self._take_data(b"", True)
 
-    def _take_control(self, data: bytes, whole: bool) -> Item | None:
-        self._control += data
+    def _take_control(self, data: bytes, whole: bool) -> bool:
         if not whole:
-            return None
-        payload = bytes(self._control)
-        self._control.clear()
-        self._state = _HEAD
-        return self._opcode, payload, True
+            self._control += data
+            return False
+        if self._control:
+            data = self._control + data
+            self._control = b""
+        return self._give(self._current, data, True)
 
-    def _take_data(self, data: bytes, final: bool) -> Item | None:
+    def _take_data(self, data: bytes, final: bool) -> bool:
+        if not self._streaming and (not final or self._draft is not None):
+            return self._add(data, 0, len(data), b"", 0, final)
         message = self._message
         if message == TEXT:
             self._check_text(data, final)
         if final:
             self._message = 0
             self._checker = None
-        if self._streaming:
-            return (message, data, final) if data or final else None
+        elif not data:
+            return False
+        return self._give(message, data, final)
+
+    def _add(
+        self, buffer: bytes, start: int, stop: int, key: bytes, turn: int, final: bool
+    ) -> bool:
+        draft = self._draft
+        if draft is None:
+            draft = self._draft = Draft(self._message == TEXT)
+        if not draft.add(buffer, start, stop, key, turn, final):
+            raise RemoteProtocolError(INVALID_DATA, "the text is not UTF-8")
         if not final:
-            self._parts += data
-            return None
-        if self._parts:
-            self._parts += data
-            data = bytes(self._parts)
-            self._parts = bytearray()
-        return message, data, True
+            return False
+        message = self._message
+        self._message = 0
+        self._draft = None
+        return self._give(message, draft.take(), True)
 
     def _check_text(self, data: bytes, final: bool) -> None:
-        checker = self._checker
-        if checker is None:
-            if final:
-                # The usual case, a whole message at once, needs nothing that remembers.
-                if not is_utf8(data):
-                    raise RemoteProtocolError(INVALID_DATA, "the text is not UTF-8")
-                return
-            checker = self._checker = Utf8Checker()
-        if not checker.check(data, final=final):
+        if final and self._checker is None:
+            # The usual case, a whole message at once, needs nothing that remembers.
+            right = is_utf8(data)
+        else:
+            if self._checker is None:
+                self._checker = Utf8Checker()
+            right = self._checker.check(data, final)
+        if not right:
             raise RemoteProtocolError(INVALID_DATA, "the text is not UTF-8")

@@ -21,7 +21,7 @@ class Utf8Checker:
     def __init__(self) -> None:
         self._decoder = _Decoder()
 
-    def check(self, data: bytes, *, final: bool) -> bool:
+    def check(self, data: bytes, final: bool) -> bool:
         """Return whether the text is still, or with ``final`` is, UTF-8."""
         try:
             self._decoder.decode(data, final)
