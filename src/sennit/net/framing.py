@@ -3,36 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from sennit.engine.deflate import Agreement, Deflate, compress_shared
 from sennit.engine.frame import BINARY, RSV1, TEXT, encode_frame
 from sennit.interfaces import FanoutGroup, Transport
+from sennit.net.native import send_to_all
+
+if TYPE_CHECKING:
+    from sennit.net._group import Socket
+    from sennit.net.stream_transport import StreamTransport
 
 __all__ = ["StreamGroup", "WebSocketFraming"]
 
 
 class StreamGroup:
-    """A fan-out group of stream transports: one send each, in the order they came in."""
+    """A fan-out group of stream transports: one send each, in the order they came in.
 
-    __slots__ = ("_members",)
+    Those on native sockets are served together, in one call.
+    """
+
+    __slots__ = ("_members", "_natives", "_sockets")
 
     def __init__(self) -> None:
         self._members: dict[Transport, None] = {}
+        self._natives: dict[StreamTransport, Socket] = {}
+        self._sockets: tuple[list[StreamTransport], list[Socket]] | None = None
 
     def add(self, transport: Transport) -> None:
         """Make a transport a member."""
-        self._members[transport] = None
+        socket = getattr(transport, "socket", None)
+        if socket is None:
+            self._members[transport] = None
+        else:
+            self._natives[cast("StreamTransport", transport)] = socket
+            self._sockets = None
 
     def discard(self, transport: Transport) -> None:
         """Remove a member; anything else is ignored."""
         self._members.pop(transport, None)
+        if self._natives.pop(cast("StreamTransport", transport), None) is not None:
+            self._sockets = None
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._members) + len(self._natives)
 
     def broadcast(self, frame: bytes) -> Sequence[Transport]:
         """Give one frame to every member and return those that refused it."""
-        return [transport for transport in tuple(self._members) if not transport.send(frame)]
+        refused = [transport for transport in tuple(self._members) if not transport.send(frame)]
+        if self._natives:
+            refused += self._broadcast_natively(frame)
+        return refused
+
+    def _broadcast_natively(self, frame: bytes) -> list[Transport]:
+        if self._sockets is None:
+            self._sockets = list(self._natives), list(self._natives.values())
+        transports, sockets = self._sockets
+        return [
+            transports[index]
+            for index in send_to_all(sockets, frame)
+            if not transports[index].has_room()
+        ]
 
 
 class WebSocketFraming:

@@ -8,7 +8,7 @@ everything else goes to a ``twisted.web`` site, with the bytes already read.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -16,11 +16,13 @@ from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
     IHalfCloseableProtocol,
+    IListeningPort,
     IProtocol,
     IProtocolFactory,
     IProtocolNegotiationFactory,
     IReactorTime,
     ISSLTransport,
+    ITransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -33,11 +35,15 @@ from sennit.errors import HandshakeError
 from sennit.interfaces import Mount
 from sennit.net.http import BoundedChannel, check_line_ends
 from sennit.net.limit import Limits
+from sennit.net.native import accept_natively, is_native, move
 from sennit.net.outlet import abort
 from sennit.net.reception import Reception, going_away
 from sennit.net.roster import Roster
 from sennit.net.setting import WebSocketSettings
 from sennit.net.stream_transport import StreamTransport
+
+if TYPE_CHECKING:
+    from sennit.net._group import Listener, Socket
 
 __all__ = ["ANY_PATH", "FrontDoor"]
 
@@ -86,6 +92,7 @@ class FrontDoor(Factory[Any]):
         self._reception = Reception(reactor, self.settings, pages=site is not None)
         self._keepers: Roster[_Doorkeeper] = Roster()
         self._farewells = 0
+        self._listeners: list[Listener] = []
 
     @property
     def connections(self) -> Collection[StreamTransport]:
@@ -103,8 +110,30 @@ class FrontDoor(Factory[Any]):
         if self.site is not None:
             self.site.doStart()
 
+    def accept_on(self, port: IListeningPort) -> None:
+        """Accept a port's connections in the fastest way that there is for it.
+
+        Args:
+            port: one that listens for this factory.
+        """
+        listener = accept_natively(self.clock, port, self, self._accepted)
+        if listener is not None:
+            self._listeners.append(listener)
+
+    def stop_accepting(self) -> None:
+        """Accept no more natively: what is for before a port stops."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.stop()
+
+    def _accepted(self, socket: Socket) -> None:
+        keeper: Any = _Doorkeeper(self)
+        socket.protocol = keeper
+        keeper.makeConnection(socket)
+
     def stopFactory(self) -> None:
         """No port listens any more."""
+        self.stop_accepting()
         if self.site is not None:
             self.site.doStop()
 
@@ -112,9 +141,9 @@ class FrontDoor(Factory[Any]):
         """Return what is spoken over TLS: browsers ask (ALPN), and fail without an answer."""
         return [b"http/1.1"]
 
-    def buildProtocol(self, addr: IAddress | None) -> IProtocol:
+    def buildProtocol(self, _address: IAddress | None) -> IProtocol:
         """Return the protocol of a new connection."""
-        return _Doorkeeper(self, addr)
+        return _Doorkeeper(self)
 
     def mount_for(self, path: str) -> Mount | None:
         """Return what is mounted at a decoded path."""
@@ -141,7 +170,6 @@ class _Doorkeeper(Protocol):
 
     Args:
         door: whose it is.
-        address: the peer's.
     """
 
     # What few connections need, and none for long, takes no memory of the others.
@@ -152,9 +180,8 @@ class _Doorkeeper(Protocol):
     _refused = False
     _waited_for = False
 
-    def __init__(self, door: FrontDoor, address: IAddress | None) -> None:
+    def __init__(self, door: FrontDoor) -> None:
         self._door = door
-        self._address = address
         self._reader: HeadReader | None = HeadReader(door.settings.max_head)
         self._inner: IProtocol | None = None
         self._timer: IDelayedCall | None = None
@@ -281,13 +308,22 @@ class _Doorkeeper(Protocol):
         door = self._door
         site = door.site
         inner: IProtocol | None = None
+        if site is not None and is_native(self.transport):
+            self._move()
         if isinstance(site, Site):
             inner = BoundedChannel(door.clock, site, door.settings, self._judge, self._refuse)
         elif site is not None:
-            inner = site.buildProtocol(self._address)  # type: ignore[arg-type]  # None is Twisted's too
+            inner = site.buildProtocol(self._transport.getPeer())
         if inner is None:
             raise HandshakeError(404, "there is nothing at this address")
         self._hand_over(inner, data)
+
+    def _move(self) -> None:
+        """Go on over a transport of Twisted's own, as its protocols need it."""
+        try:
+            move(self._door.clock, cast("Socket", self.transport), _Move(self))
+        except OSError as error:
+            raise HandshakeError(400, "the connection is gone") from error
 
     def _hand_over(self, inner: IProtocol, data: bytes) -> None:
         self._leave()
@@ -433,3 +469,33 @@ class _Doorkeeper(Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class _Move(Factory[Any]):
+    """Builds what makes a doorkeeper the protocol of another transport.
+
+    Args:
+        keeper: the doorkeeper, which knows its connection already.
+    """
+
+    noisy = False
+
+    def __init__(self, keeper: _Doorkeeper) -> None:
+        self._keeper = keeper
+
+    def buildProtocol(self, _address: IAddress | None) -> IProtocol:
+        """Return it for a moment."""
+        return _Moving(self._keeper)
+
+
+class _Moving(Protocol):
+    """Puts the doorkeeper in its own place, as soon as there is a transport."""
+
+    def __init__(self, keeper: _Doorkeeper) -> None:
+        self._keeper = keeper
+
+    def makeConnection(self, transport: ITransport) -> None:
+        """Step aside."""
+        moved: Any = transport
+        moved.protocol = self._keeper
+        self._keeper.transport = transport

@@ -40,6 +40,9 @@ class Outlet:
         drained: called when what is queued has come down to ``low``, and when nothing is.
         low: bytes in a socket's queue down to which it must come once it was full.
         fresh: whether nothing was ever written to the transport; else the first write is queued.
+
+    Attributes:
+        muted: whether the connection is being closed; of use to native outlets alone.
     """
 
     __slots__ = (
@@ -58,6 +61,7 @@ class Outlet:
         "_socket",
         "_transport",
         "_watching",
+        "muted",
     )
 
     def __init__(
@@ -80,6 +84,7 @@ class Outlet:
         self._queued = 0
         self._gone = False
         self._watching = False
+        self.muted = False
         bottom = transport
         while isinstance(bottom, ProtocolWrapper):
             bottom = bottom.transport

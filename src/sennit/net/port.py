@@ -62,6 +62,7 @@ class WebSocketPort:
     def __init__(self, port: IListeningPort, door: FrontDoor) -> None:
         self._port = port
         self._door = door
+        door.accept_on(port)
 
     def __repr__(self) -> str:
         return f"<WebSocketPort {self._port!r} with {len(self.connections)} connections>"
@@ -83,6 +84,7 @@ class WebSocketPort:
     def startListening(self) -> None:
         """Listen again, after it has stopped; what may go wrong is Twisted's to say."""
         self._port.startListening()
+        self._door.accept_on(self._port)
 
     def stopListening(self) -> Deferred[None]:
         """Listen no more; connections go on.
@@ -90,6 +92,7 @@ class WebSocketPort:
         Returns:
             Fires when that is done.
         """
+        self._door.stop_accepting()
         stopping = self._port.stopListening()
         return succeed(None) if stopping is None else stopping
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
@@ -20,8 +20,12 @@ from sennit.interfaces import Framing, MessageHandler
 from sennit.model.request import Closed
 from sennit.net.framing import StreamGroup, WebSocketFraming
 from sennit.net.keepalive import Keepalive
+from sennit.net.native import is_native
 from sennit.net.outlet import Outlet
 from sennit.net.setting import WebSocketSettings
+
+if TYPE_CHECKING:
+    from sennit.net._group import Socket
 
 __all__ = ["StreamGroup", "StreamTransport", "WebSocketFraming"]
 
@@ -88,7 +92,7 @@ class StreamTransport(Protocol):
         self._greeting = greeting
         self._fresh = fresh
         self._on_end = on_end
-        self._outlet: Outlet
+        self._outlet: Outlet | Socket
         self._unread: list[Message | Chunk] = []
         self._reading = True
         self._delivering = False
@@ -107,13 +111,11 @@ class StreamTransport(Protocol):
         """Write the greeting and begin."""
         settings = self.settings
         transport: Any = self.transport
-        self._outlet = Outlet(
-            transport,
-            settings.write_high,
-            self._drained,
-            low=settings.write_low,
-            fresh=self._fresh,
-        )
+        high, low = settings.write_high, settings.write_low
+        if is_native(transport):
+            self._outlet = transport.outlet(high, self._drained, low)
+        else:
+            self._outlet = Outlet(transport, high, self._drained, low=low, fresh=self._fresh)
         if settings.ping_interval is not None:
             self._keepalive = Keepalive(
                 self._clock,
@@ -141,7 +143,7 @@ class StreamTransport(Protocol):
 
     def readConnectionLost(self) -> None:
         """The peer sends no more. Without its close frame, that is an end (RFC 6455, 7.1.5)."""
-        self._closing = True
+        self._start_closing()
         self._set_deadline(_TOO_SLOW)
         self._outlet.close()
 
@@ -283,6 +285,11 @@ class StreamTransport(Protocol):
         return self._outlet.buffered
 
     @property
+    def socket(self) -> Socket | None:
+        """The native socket that it is on, if it is on one."""
+        return cast("Socket", self._outlet) if is_native(self._outlet) else None
+
+    @property
     def closing(self) -> bool:
         """Whether it is closed or being closed: what is sent goes nowhere."""
         return self._closing or self._lost
@@ -351,7 +358,7 @@ class StreamTransport(Protocol):
         if self.connection.close_sent is None:
             text = reason.encode()[:_REASON_LIMIT].decode(errors="ignore")
             self._outlet.write(self.connection.close(code, text))
-        self._closing = True
+        self._start_closing()
         self._set_deadline(_TOO_SLOW)
         self._stop_keepalive()
         if not self._reading:
@@ -361,17 +368,22 @@ class StreamTransport(Protocol):
     def _closed(self) -> None:
         """Both close frames are out; the server lets the socket go first (RFC 6455, 7.1.1)."""
         if self.connection.role == CLIENT:
-            self._closing = True
+            self._start_closing()
             self._set_deadline(_TOO_SLOW)
             self._stop_keepalive()
         else:
             self._end(linger=False)
 
     def _end(self, linger: bool) -> None:
-        self._closing = True
+        self._start_closing()
         self._set_deadline(_TOO_SLOW)
         self._stop_keepalive()
         self._outlet.finish(linger)
+
+    def _start_closing(self) -> None:
+        """From here on what is sent goes nowhere, a broadcast's frames too."""
+        self._closing = True
+        self._outlet.muted = True
 
     def _set_deadline(self, seen: str) -> None:
         if self._deadline is None and not self._lost:
@@ -384,7 +396,7 @@ class StreamTransport(Protocol):
         self._cut_off(seen)
 
     def _cut_off(self, seen: str) -> None:
-        self._closing = True
+        self._start_closing()
         self._seen = self._seen or seen
         self._stop_keepalive()
         self._outlet.abort()

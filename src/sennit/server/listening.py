@@ -70,15 +70,15 @@ class Listening:
             self._endpoint = where
         self._port: IListeningPort | None = None
 
-    async def listen(self, factory: IProtocolFactory) -> None:
-        """Begin to listen.
+    async def listen(self, factory: IProtocolFactory) -> IListeningPort:
+        """Begin to listen, and return the port.
 
         Raises:
             ListenError: it is not possible.
         """
         try:
             listening: Deferred[IListeningPort] = self._endpoint.listen(factory)
-            self._port = await listening
+            self._port = port = await listening
         except CannotListenError as error:
             raise _explain(error) from error
         except (OSError, OverflowError, ValueError) as error:
@@ -86,6 +86,7 @@ class Listening:
             # letters that no host has.
             in_use = getattr(error, "errno", None) == errno.EADDRINUSE
             raise ListenError(f"cannot listen on {self._words}: {error}", in_use) from error
+        return port
 
     async def stop(self) -> None:
         """Listen no more; connections go on. Fine if it does not listen."""

@@ -125,7 +125,7 @@ class Server:
         """
         await self._node.start()
         try:
-            await self._listening.listen(self._door)
+            self._door.accept_on(await self._listening.listen(self._door))
         except BaseException:
             await self._node.stop()
             raise
@@ -164,6 +164,7 @@ class Server:
         if self._trigger is not None:
             self._reactor.removeSystemEventTrigger(self._trigger)
             self._trigger = None
+        self._door.stop_accepting()
         await self._listening.stop()
         why = disconnect(DisconnectCode.SHUTDOWN)
         self.hub.disconnect_all(why)

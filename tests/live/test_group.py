@@ -1,0 +1,535 @@
+"""The poll group on real sockets: its transports, its outlets, and the traps of its loop."""
+
+# ruff: noqa: N802 - Twisted calls these methods
+from __future__ import annotations
+
+import gc
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from sennit.net.native import native_group, send_to_all
+from tests.double import LogKeeper
+from tests.live.loop import Loop
+
+pytestmark = pytest.mark.skipif(native_group() is None, reason="there is no poll group")
+
+
+class Recorder:
+    """A protocol that notes what it is told, and does what a test tells it."""
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self.data = b""
+        self.reads = 0
+        self.lost: list[type[BaseException]] = []
+        self.on_data: Callable[[bytes], object] = lambda _data: None
+        transport.protocol = self
+
+    def dataReceived(self, data: bytes) -> None:
+        assert not self.lost
+        self.data += data
+        self.reads += 1
+        self.on_data(data)
+
+    def connectionLost(self, reason: Failure) -> None:
+        self.lost.append(type(reason.value))  # type: ignore[arg-type]  # it has one
+
+
+@implementer(IHalfCloseableProtocol)
+class HalfRecorder(Recorder):
+    """The same, for which half a connection is one."""
+
+    def __init__(self, transport: Any) -> None:
+        super().__init__(transport)
+        self.halves: list[str] = []
+
+    def readConnectionLost(self) -> None:
+        self.halves.append("read")
+
+    def writeConnectionLost(self) -> None:
+        self.halves.append("write")
+
+
+class House:
+    """A group of the running reactor, and pairs of connected sockets."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.group: Any = native_group()(loop.reactor)  # type: ignore[misc]  # there is one
+        self.peers: list[socket.socket] = []
+        self.recorders: list[Recorder] = []
+        self.failures: list[type[BaseException]] = []
+        """What is expected in the log."""
+
+    def pair(self, kind: type[Recorder] = Recorder, room: int | None = None) -> tuple[Any, Any]:
+        """Return a protocol on a socket of the group, and its peer, a plain socket."""
+        ours, peer = socket.socketpair()
+        for end in (ours, peer):
+            end.setblocking(False)
+            if room is not None:
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        self.peers.append(peer)
+        self.recorders.append(kind(self.group.adopt(ours.detach())))
+        return self.recorders[-1], peer
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        self.loop.wait_until(condition)
+
+    def turn(self) -> None:
+        """Let the loop turn a few times."""
+        self.loop.pause(0.02)
+
+
+@pytest.fixture(name="house")
+def _house(loop: Loop) -> Iterator[House]:
+    """Return a house; all is closed in the end, and nothing is left in the reactor."""
+    house = House(loop)
+    with LogKeeper() as log:
+        yield house
+        for peer in house.peers:
+            peer.close()
+        for recorder in house.recorders:
+            recorder.transport.abortConnection()
+        house.wait(lambda: len(house.group) == 0)
+    assert [failure.type for failure in log.failures()] == house.failures
+    assert house.group not in loop.reactor.getReaders()
+
+
+def drained(peer: socket.socket) -> bytes:
+    """Return what a peer has got so far."""
+    data = b""
+    try:
+        while piece := peer.recv(1 << 16):
+            data += piece
+    except BlockingIOError:
+        pass
+    return data
+
+
+# -- a transport ---------------------------------------------------------------------------------
+
+
+def test_reading_and_writing(house: House) -> None:
+    """What comes is told; what is written is there at once, without a turn of the loop."""
+    recorder, peer = house.pair()
+    peer.send(b"hello")
+    house.wait(lambda: recorder.data == b"hello")
+    recorder.transport.write(b"hi")
+    recorder.transport.writeSequence([b" the", b"re"])
+    assert drained(peer) == b"hi there"
+    assert recorder.transport.connected
+    assert isinstance(recorder.transport.getPeer(), UNIXAddress)
+    assert house.group.logPrefix() == "sennit"
+
+
+def test_a_peer_that_goes(house: House) -> None:
+    """It is told once, after what had come."""
+    recorder, peer = house.pair()
+    peer.send(b"last words")
+    peer.close()
+    house.wait(lambda: recorder.lost)
+    assert recorder.data == b"last words"
+    assert recorder.lost == [ConnectionDone]
+    assert not recorder.transport.connected
+    assert recorder.transport.fileno() == -1
+    recorder.transport.write(b"nowhere")
+    recorder.transport.loseConnection()
+    recorder.transport.abortConnection()
+    recorder.transport.pauseProducing()
+    recorder.transport.resumeProducing()
+    house.turn()
+    assert recorder.lost == [ConnectionDone]
+
+
+def test_closing(house: House) -> None:
+    """What is queued is sent before; what is written later is not."""
+    recorder, peer = house.pair(room=4096)
+    recorder.transport.write(b"x" * 200_000)
+    assert recorder.transport.buffered > 0
+    recorder.transport.loseConnection()
+    recorder.transport.write(b"too late")
+    got = b""
+
+    def all_there() -> bool:
+        nonlocal got
+        got += drained(peer)
+        return bool(recorder.lost)
+
+    house.wait(all_there)
+    assert got + drained(peer) == b"x" * 200_000
+    assert recorder.data == b""
+    assert recorder.lost == [ConnectionDone]
+
+
+def test_cutting_off(house: House) -> None:
+    """At once, without what is queued; the protocol is told in a turn of its own."""
+    recorder, _ = house.pair(room=4096)
+    recorder.transport.write(b"x" * 200_000)
+    recorder.transport.abortConnection()
+    assert recorder.lost == []
+    house.wait(lambda: recorder.lost)
+    assert recorder.lost == [ConnectionAborted]
+
+
+def test_halves(house: House) -> None:
+    """Either may be closed alone, for a protocol that knows of it."""
+    recorder, peer = house.pair(HalfRecorder)
+    recorder.transport.loseWriteConnection()
+    assert recorder.halves == ["write"]
+    house.wait(lambda: _ended(peer))
+    peer.send(b"still there")
+    house.wait(lambda: recorder.data == b"still there")
+    peer.shutdown(socket.SHUT_WR)
+    house.wait(lambda: recorder.halves == ["write", "read"])
+    assert recorder.lost == []
+    recorder.transport.loseConnection()
+    house.wait(lambda: recorder.lost)
+
+
+def _ended(peer: socket.socket) -> bool:
+    try:
+        return not peer.recv(1)
+    except BlockingIOError:
+        return False
+
+
+def test_half_closing_waits_for_what_is_queued(house: House) -> None:
+    """It is behind it."""
+    recorder, peer = house.pair(HalfRecorder, room=4096)
+    recorder.transport.write(b"x" * 100_000)
+    recorder.transport.loseWriteConnection()
+    assert recorder.halves == []
+    got = b""
+
+    def shut() -> bool:
+        nonlocal got
+        got += drained(peer)
+        return recorder.halves == ["write"]
+
+    house.wait(shut)
+    assert got + drained(peer) == b"x" * 100_000
+
+
+def test_pausing(house: House) -> None:
+    """Nothing is read, and a peer that is gone is not noticed; resuming reads what waits."""
+    recorder, peer = house.pair()
+    recorder.transport.pauseProducing()
+    peer.send(b"waits")
+    peer.shutdown(socket.SHUT_WR)
+    house.turn()
+    assert recorder.data == b""
+    recorder.transport.resumeProducing()
+    house.wait(lambda: recorder.lost)
+    assert recorder.data == b"waits"
+
+
+def test_a_peer_that_does_not_take_any_more(house: House) -> None:
+    """The write fails; the connection is lost, in a turn of its own."""
+    recorder, peer = house.pair()
+    recorder.transport.pauseProducing()
+    peer.close()
+    recorder.transport.write(b"x")
+    recorder.transport.write(b"y")
+    assert recorder.lost == []
+    house.wait(lambda: recorder.lost)
+    assert recorder.lost == [ConnectionLost]
+
+
+# -- an outlet -----------------------------------------------------------------------------------
+
+
+class Drained:
+    """Counts how often there was room again."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> None:
+        self.times += 1
+
+
+def test_marks(house: House) -> None:
+    """Full from the upper one on, until it has come down to the lower; all in order."""
+    recorder, peer = house.pair(room=4096)
+    told = Drained()
+    outlet = recorder.transport.outlet(50_000, told, 10_000)
+    sent = b""
+    for number in range(200):
+        if outlet.full:
+            break
+        piece = bytes([number]) * 1000
+        outlet.write(piece)
+        sent += piece
+    assert outlet.full
+    assert outlet.buffered >= 50_000
+    before = outlet.progress
+    got = b""
+
+    def take() -> bool:
+        nonlocal got
+        if outlet.full:
+            assert told.times == 0
+        got += drained(peer)
+        return got == sent
+
+    house.wait(take)
+    assert (outlet.full, outlet.buffered) == (False, 0)
+    assert told.times in (1, 2)
+    assert outlet.progress != before
+
+
+def test_corking(house: House) -> None:
+    """What is gathered leaves in one; more than the bound leaves early."""
+    recorder, peer = house.pair()
+    outlet = recorder.transport.outlet(10, lambda: None, 0)
+    outlet.cork()
+    outlet.write(b"abc")
+    outlet.write(b"def")
+    assert drained(peer) == b""
+    assert outlet.buffered == 6
+    outlet.uncork()
+    assert drained(peer) == b"abcdef"
+    outlet.cork()
+    outlet.write(b"x" * 10)
+    assert drained(peer) == b"x" * 10
+    outlet.uncork()
+    outlet.finish(linger=False)
+    outlet.write(b"nothing")
+    house.wait(lambda: recorder.lost)
+    assert drained(peer) == b""
+
+
+@pytest.mark.parametrize("linger", [True, False])
+def test_finishing_sends_what_is_corked(house: House, linger: bool) -> None:
+    """And then closes, one half or both."""
+    recorder, peer = house.pair(HalfRecorder)
+    outlet = recorder.transport.outlet(1000, lambda: None, 0)
+    outlet.cork()
+    outlet.write(b"the end")
+    outlet.finish(linger)
+    outlet.uncork()
+    house.wait(lambda: recorder.halves == ["write"] if linger else recorder.lost)
+    assert drained(peer) == b"the end"
+    outlet.close()
+    house.wait(lambda: recorder.lost)
+
+
+# -- broadcasts ----------------------------------------------------------------------------------
+
+
+def test_a_broadcast(house: House) -> None:
+    """Everybody gets it in one call; the full refuse it, the muted and the gone pass it over."""
+    pairs = [house.pair(room=4096) for _ in range(6)]
+    recorders = [recorder for recorder, _ in pairs]
+    outlets = [recorder.transport.outlet(5000, lambda: None, 0) for recorder in recorders]
+    outlets[1].write(b"x" * 100_000)
+    assert outlets[1].full
+    outlets[2].muted = True
+    recorders[3].transport.abortConnection()
+    house.wait(lambda: recorders[3].lost)
+    outlets[4].cork()
+    outlets[4].write(b"before ")
+    assert send_to_all(outlets, b"to all") == [1]
+    outlets[4].uncork()
+    assert [drained(peer) for recorder, peer in pairs if recorder is not recorders[1]] == [
+        b"to all",
+        b"",
+        b"",
+        b"before to all",
+        b"to all",
+    ]
+
+
+def test_a_broadcast_that_is_taken_in_part(house: House) -> None:
+    """The rest is queued, and comes in order."""
+    recorder, peer = house.pair(room=4096)
+    outlet = recorder.transport.outlet(1 << 20, lambda: None, 0)
+    frames = [bytes([number]) * 30_000 for number in range(5)]
+    for frame in frames:
+        assert send_to_all([outlet], frame) == []
+    got = b""
+
+    def take() -> bool:
+        nonlocal got
+        got += drained(peer)
+        return got == b"".join(frames)
+
+    house.wait(take)
+
+
+def test_a_broadcast_meets_a_peer_that_is_gone(house: House) -> None:
+    """The others get it; the one is lost in a turn of its own."""
+    (gone, peer), (here, other) = house.pair(), house.pair()
+    outlets = [recorder.transport.outlet(1000, lambda: None, 0) for recorder in (gone, here)]
+    gone.transport.pauseProducing()
+    peer.close()
+    assert send_to_all(outlets, b"hello") == []
+    assert drained(other) == b"hello"
+    assert gone.lost == []
+    house.wait(lambda: gone.lost)
+
+
+# -- traps ---------------------------------------------------------------------------------------
+
+
+def test_a_callback_closes_one_that_is_ready_too(house: House) -> None:
+    """Whoever is served first closes the other, of whom an event is at hand: it is dropped."""
+    (one, peer_one), (two, peer_two) = house.pair(), house.pair()
+    for recorder, other in ((one, two), (two, one)):
+        recorder.on_data = lambda _data, other=other: other.transport.abortConnection()
+    peer_one.send(b"x")
+    peer_two.send(b"x")
+    house.wait(lambda: one.lost or two.lost)
+    house.turn()
+    assert sorted([one.data, two.data]) == [b"", b"x"]
+    assert len([r for r in (one, two) if r.lost]) == 1
+
+
+def test_a_descriptor_that_is_used_again_at_once(house: House) -> None:
+    """An event of the old connection is none of the new one that has its number."""
+    (one, peer_one), (two, peer_two) = house.pair(), house.pair()
+    new: list[Recorder] = []
+
+    def swap(other: Recorder) -> None:
+        if new:
+            return
+        number = other.transport.fileno()
+        other.transport.detach()
+        os.close(number)
+        recorder, _ = house.pair()
+        new.append(recorder)
+        assert recorder.transport.fileno() == number
+
+    one.on_data = lambda _data: swap(two)
+    two.on_data = lambda _data: swap(one)
+    peer_one.send(b"x")
+    peer_two.send(b"x")
+    house.wait(lambda: new)
+    house.turn()
+    assert new[0].reads == 0
+    assert new[0].lost == []
+
+
+def test_what_a_callback_raises(house: House) -> None:
+    """It ends its own connection, is logged, and harms nobody else."""
+    (one, peer_one), (two, peer_two) = house.pair(), house.pair()
+
+    def fail(_data: bytes) -> None:
+        raise ValueError("no")
+
+    one.on_data = fail
+    peer_one.send(b"x")
+    peer_two.send(b"y")
+    house.wait(lambda: one.lost and two.data)
+    house.failures.append(ValueError)
+    assert one.lost == [ConnectionLost]
+    assert two.lost == []
+
+
+def test_what_the_end_raises(house: House) -> None:
+    """It is logged."""
+    recorder, peer = house.pair()
+
+    def fail(_reason: Failure) -> None:
+        raise ValueError("no")
+
+    recorder.connectionLost = fail
+    peer.close()
+    house.wait(lambda: not recorder.transport.connected)
+    house.failures.append(ValueError)
+
+
+def test_closing_itself_within_a_callback(house: House) -> None:
+    """Nothing more is read of it."""
+    recorder, peer = house.pair()
+    recorder.on_data = lambda _data: recorder.transport.loseConnection()
+    peer.send(b"x")
+    house.wait(lambda: recorder.lost)
+    assert recorder.reads == 1
+
+
+def test_a_flood_leaves_the_reactor_its_turns(house: House) -> None:
+    """Two hundred sockets that are always ready: timers come, and each socket gets its share."""
+    pairs = [house.pair() for _ in range(200)]
+    for recorder, peer in pairs:
+        recorder.on_data = lambda _data, peer=peer: peer.send(b"x")
+        peer.send(b"x")
+    house.loop.pause(0.5)
+    for recorder, _ in pairs:
+        recorder.on_data = lambda _data: None
+    reads = [recorder.reads for recorder, _ in pairs]
+    assert min(reads) > 0
+    assert max(reads) < 20 * min(reads)
+
+
+def test_the_reactor_lets_go(house: House) -> None:
+    """As when it shuts down: every connection is lost."""
+    pairs = [house.pair() for _ in range(3)]
+    house.loop.reactor.removeReader(house.group)
+    house.group.connectionLost(Failure(ConnectionDone()))
+    assert [recorder.lost for recorder, _ in pairs] == [[ConnectionDone]] * 3
+    assert len(house.group) == 0
+
+
+def test_no_descriptor_and_no_memory_is_left(house: House) -> None:
+    """After a thousand connections, closed in every way."""
+
+    def open_descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    def round_of(count: int) -> None:
+        for number in range(count):
+            recorder, peer = house.pair()
+            recorder.transport.write(b"x" * 1000)
+            if number % 3 == 0:
+                recorder.transport.abortConnection()
+            elif number % 3 == 1:
+                recorder.transport.loseConnection()
+            peer.close()
+            house.peers.pop()
+            house.recorders.pop()
+        house.wait(lambda: len(house.group) == 0)
+        gc.collect()
+
+    round_of(30)
+    before = open_descriptors()
+    round_of(1000)
+    assert open_descriptors() <= before
+
+
+# -- accepting -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interface", ["127.0.0.1", "::1"])
+def test_accepting(house: House, loop: Loop, interface: str) -> None:
+    """A port's connections come to the group, each with its addresses, until it is stopped."""
+    port: Any = loop.reactor.listenTCP(0, Factory(), interface=interface)
+    port.stopReading()
+    accepted: list[Recorder] = []
+    listener = house.group.listen(port, lambda made: accepted.append(Recorder(made)))
+    clients = [socket.create_connection((interface, port.getHost().port)) for _ in range(3)]
+    house.wait(lambda: len(accepted) == 3)
+    kind = IPv6Address if ":" in interface else IPv4Address
+    for recorder, client in zip(accepted, clients, strict=True):
+        peer = recorder.transport.getPeer()
+        assert isinstance(peer, kind)
+        assert (peer.host, peer.port) == client.getsockname()[:2]
+        assert recorder.transport.getHost() == port.getHost()
+        client.close()
+    listener.stop()
+    listener.stop()
+    assert listener.fileno() == -1
+    loop.run(port.stopListening())
+    house.wait(lambda: all(recorder.lost for recorder in accepted))
