@@ -216,7 +216,7 @@ def test_half_closing_waits_for_what_is_queued(house: House) -> None:
     def shut() -> bool:
         nonlocal got
         got += drained(peer)
-        return recorder.halves == ["write"]
+        return bool(recorder.halves == ["write"])
 
     house.wait(shut)
     assert got + drained(peer) == b"x" * 100_000
