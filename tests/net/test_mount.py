@@ -14,8 +14,9 @@ from sennit.errors import HandshakeError
 from sennit.interfaces import Accepted
 from sennit.model.request import ConnectionRequest
 from sennit.net.coroutine import runner_for
+from sennit.net.driver import WebSocketDriver
 from sennit.net.mount import Accept, HandlerMount
-from sennit.net.websocket import WebSocket, WebSocketDriver
+from sennit.net.websocket import WebSocket
 from tests.double import outcome
 
 REQUEST = ConnectionRequest("/", subprotocols=("superchat", "chat"))

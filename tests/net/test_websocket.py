@@ -17,6 +17,7 @@ from sennit.errors import ConnectionClosedError, ConnectionClosedOK, LocalProtoc
 from sennit.model.request import Closed, ConnectionRequest
 from sennit.net.broadcast import broadcast
 from sennit.net.coroutine import runner_for
+from sennit.net.driver import WebSocketDriver
 from sennit.net.front_door import FrontDoor
 from sennit.net.mount import HandlerMount
 from sennit.net.setting import WebSocketSettings
@@ -26,7 +27,6 @@ from sennit.net.websocket import (
     WAITING_PINGS,
     WAITING_SENDS,
     WebSocket,
-    WebSocketDriver,
 )
 from tests.double import LogKeeper, outcome
 from tests.net.double import FakeSocket, upgrade_request

@@ -10,7 +10,12 @@ from sennit.engine.close import NO_STATUS, decode_close, encode_close
 from sennit.engine.deflate import Agreement, Compressor, Decompressor
 from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
 from sennit.engine.frame import encode_frame
-from sennit.engine.reader import CLIENT, SERVER, Reader
+from sennit.engine.reader import CLIENT, SERVER
+
+try:
+    from sennit.engine._reader import Reader
+except ImportError:
+    from sennit.engine.reader import Reader
 from sennit.errors import LocalProtocolError, RemoteProtocolError
 
 __all__ = ["CLIENT", "CLOSED", "CLOSING", "OPEN", "SERVER", "Connection"]
@@ -43,6 +48,7 @@ class Connection:
     Attributes:
         role: ``SERVER`` or ``CLIENT``.
         deflate: what was agreed on about compression.
+        reader: reads what the peer sends.
         state: ``OPEN``, ``CLOSING`` or ``CLOSED``.
         close_sent: the code and the reason that we sent, or ``None``.
         close_received: the code and the reason that arrived, or ``None``.
@@ -53,11 +59,11 @@ class Connection:
         "_compressor",
         "_continuing",
         "_new_mask",
-        "_reader",
         "_streaming",
         "close_received",
         "close_sent",
         "deflate",
+        "reader",
         "role",
         "state",
     )
@@ -78,7 +84,7 @@ class Connection:
         self._streaming = streaming
         self._compressor = None if deflate is None else Compressor(deflate)
         decompressor = None if deflate is None else Decompressor(deflate)
-        self._reader = Reader(role, max_message, max_fragments, decompressor, streaming)
+        self.reader = Reader(role, max_message, max_fragments, decompressor, streaming)
         self._continuing = False
         self._compressing = False
         self.state = OPEN
@@ -102,7 +108,7 @@ class Connection:
     def feed(self, data: bytes) -> None:
         """Take bytes in, for :meth:`next_event` to say what they mean."""
         if self.state != CLOSED:
-            self._reader.feed(data)
+            self.reader.feed(data)
 
     def next_event(self) -> Event | None:
         """Return the next event; ``None`` where more bytes are needed, and after the last one.
@@ -112,12 +118,15 @@ class Connection:
         if self.state == CLOSED:
             return None
         try:
-            item = self._reader.next_item()
+            item = self.reader.next_item()
         except RemoteProtocolError as error:
-            return self._failed(error)
+            return self.fail(error)
         if item is None:
             return None
-        opcode, payload, final = item
+        return self.event_of(*item)
+
+    def event_of(self, opcode: int, payload: bytes, final: bool) -> Event:
+        """Return what an item of :attr:`reader` means, for who asks that by itself."""
         if opcode <= frame.BINARY:
             if self._streaming:
                 return Chunk(payload, opcode == frame.TEXT, final)
@@ -135,7 +144,7 @@ class Connection:
         try:
             code, reason = decode_close(payload)
         except RemoteProtocolError as error:
-            return self._failed(error)
+            return self.fail(error)
         self.close_received = (code, reason)
         reply = b""
         if self.close_sent is None:
@@ -143,7 +152,8 @@ class Connection:
         self.state = CLOSED
         return Close(code, reason, reply)
 
-    def _failed(self, error: RemoteProtocolError) -> Failure:
+    def fail(self, error: RemoteProtocolError) -> Failure:
+        """Return what it means that the peer broke the protocol; nothing is read any more."""
         reply = b""
         if self.close_sent is None:
             reply = self.close(error.close_code, error.reason)

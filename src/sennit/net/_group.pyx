@@ -23,6 +23,8 @@ from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from sennit.errors import RemoteProtocolError
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport (
     EAGAIN,
@@ -38,7 +40,12 @@ from libc.errno cimport (
 )
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset, strerror
+from libc.string cimport memcpy, memset, strerror
+
+from sennit.engine._reader cimport Reader, feed_pointer, keep
+
+cdef extern from "Python.h":
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
 
 cdef extern from "sys/epoll.h" nogil:
     enum: EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP
@@ -107,6 +114,7 @@ _log = Logger(namespace="sennit.net")
 cdef enum:
     EVENTS = 256
     BUFFER = 262144
+    OUT = 65536
     ACCEPTS = 64
     BURST = 262144
 
@@ -130,14 +138,16 @@ cdef class Group:
     cdef uint32_t _generation
     cdef bint _registered
     cdef unsigned char *_buffer
+    cdef char *_out
     cdef epoll_event *_events
     cdef object __weakref__
 
     def __cinit__(self, reactor):
         self._epoll = -1
         self._buffer = <unsigned char *>malloc(BUFFER)
+        self._out = <char *>malloc(OUT)
         self._events = <epoll_event *>malloc(EVENTS * sizeof(epoll_event))
-        if self._buffer is NULL or self._events is NULL:
+        if self._buffer is NULL or self._out is NULL or self._events is NULL:
             raise MemoryError
         self._epoll = epoll_create1(EPOLL_CLOEXEC)
         if self._epoll < 0:
@@ -150,6 +160,7 @@ cdef class Group:
 
     def __dealloc__(self):
         free(self._buffer)
+        free(self._out)
         free(self._events)
         if self._epoll >= 0:
             close(self._epoll)
@@ -373,6 +384,14 @@ cdef class Socket(Member):
     cdef Py_ssize_t _bound
     cdef Py_ssize_t _low
     cdef object _drained
+    cdef uint64_t _reads
+    cdef object _stream
+    cdef object _received
+    cdef Reader _reader
+    cdef bint _pieces
+    cdef bint _over
+    cdef Py_ssize_t _gathered
+    cdef readonly bint delivering
 
     # -- a transport of Twisted ------------------------------------------------------------------
 
@@ -471,21 +490,24 @@ cdef class Socket(Member):
     @property
     def full(self):
         """Whether what is queued has reached the bound, and not come down to the mark since."""
-        return self._full
+        return self._is_full()
 
     @property
     def buffered(self):
         """Bytes taken of which the operating system has none yet."""
-        return self._queued + self._corked
+        return self._queued + self._corked + self._gathered
 
     @property
     def progress(self):
-        """Something that changes whenever the operating system takes what is queued."""
-        return self._sent, self._queued > 0
+        """Something that changes whenever the peer sends, or the system takes what is queued."""
+        return self._sent, self._queued > 0, self._reads
 
     def write(self, bytes data not None):
         """Write, whatever is queued; after :meth:`finish` or :meth:`abort` it does nothing."""
         if self._finished or self._half or self._fd < 0 or self._aborting or self.disconnecting:
+            return
+        if self.delivering:
+            self._gather(b"", 0, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), data)
             return
         if self._cork is None:
             self._put(data)
@@ -497,7 +519,8 @@ cdef class Socket(Member):
 
     def cork(self):
         """Gather what is written, until :meth:`uncork` or more than the bound is there."""
-        self._cork = []
+        if not self.delivering:
+            self._cork = []
 
     def uncork(self):
         """Send what was gathered, in one write."""
@@ -529,10 +552,62 @@ cdef class Socket(Member):
         self._finished = self.muted = True
         self._forget()
 
+    # -- a WebSocket -----------------------------------------------------------------------------
+
+    def read_messages(self, stream, Reader reader not None, received, bint pieces):
+        """Read frames from here on, without an object for what they come in.
+
+        Args:
+            stream: its ``item_received(opcode, payload, final)`` gets everything that is not a
+                whole message, and returns whether there may be more; its ``failed(error)`` what
+                breaks the protocol, and ``handler_failed()`` is called in an exception's handling.
+            reader: the connection's.
+            received: called with each whole message and whether it is text.
+            pieces: whether messages come in pieces, and so to the stream.
+        """
+        self._stream = stream
+        self._reader = reader
+        self._received = received
+        self._pieces = pieces
+
+    def send_message(self, message, text):
+        """Send one message of a server, without compression, in a frame of its own.
+
+        Args:
+            message: ``str``, or bytes of any kind.
+            text: whether bytes are text, or text is (``False``) binary; ``None`` for as it is.
+
+        Returns:
+            Whether it was taken: not if the connection is closing, or what is queued is full.
+        """
+        cdef const char *start
+        cdef Py_ssize_t size, length
+        cdef bint is_text
+        cdef char head[10]
+        if self.muted or self._fd < 0 or self._is_full():
+            return False
+        if isinstance(message, str):
+            start = PyUnicode_AsUTF8AndSize(message, &size)
+            is_text = text is not False
+        else:
+            if not isinstance(message, bytes):
+                message = bytes(message)
+            start = PyBytes_AS_STRING(<bytes>message)
+            size = PyBytes_GET_SIZE(message)
+            is_text = bool(text)
+        length = _head(head, 0x81 if is_text else 0x82, size)
+        if self.delivering and not self._finished and not self._half:
+            self._gather(head, length, start, size, None)
+        else:
+            self.write(_joined(head, length, start, size))
+        return True
+
     # -- what both are made of -------------------------------------------------------------------
 
     cdef int _flush_cork(self) except -1:
         cdef list cork = self._cork
+        if self._gathered:
+            self._send_gathered()
         if cork:
             self._cork = []
             self._corked = 0
@@ -639,7 +714,11 @@ cdef class Socket(Member):
 
     cdef int _read(self) except -1:
         cdef ssize_t size = recv(self._fd, self._group._buffer, BUFFER, MSG_DONTWAIT)
-        if size > 0:
+        if size > 0 and self._reader is not None:
+            self._reads += 1
+            if not self._over:
+                self._take(size)
+        elif size > 0:
             self.protocol.dataReceived(
                 PyBytes_FromStringAndSize(<char *>self._group._buffer, size)
             )
@@ -648,6 +727,71 @@ cdef class Socket(Member):
         elif errno != EAGAIN and errno != EINTR:
             self._lose(ConnectionLost(strerror(errno).decode()))
         return 0
+
+    cdef int _take(self, Py_ssize_t size) except -1:
+        """Bring the messages that were read to whom they are for."""
+        cdef Reader reader = self._reader
+        self.delivering = True
+        feed_pointer(reader, self._group._buffer, size)
+        try:
+            while not self._over and self._reading and self._fd >= 0 and reader.advance():
+                if reader.opcode > 2 or self._pieces:
+                    self._over = not self._stream.item_received(
+                        reader.opcode, reader.payload, reader.final
+                    )
+                elif not self.muted:
+                    try:
+                        self._received(reader.payload, reader.opcode == 1)
+                    except Exception:
+                        self._stream.handler_failed()
+        except RemoteProtocolError as error:
+            self._over = True
+            self._stream.failed(error)
+        finally:
+            keep(reader)
+            self._send_gathered()
+            self.delivering = False
+        return 0
+
+    cdef bint _is_full(self) except -1:
+        if self._gathered and self._bound and self._queued + self._gathered >= self._bound:
+            self._send_gathered()
+        return self._full
+
+    cdef int _gather(
+        self,
+        const char *head,
+        Py_ssize_t length,
+        const char *start,
+        Py_ssize_t size,
+        bytes whole,
+    ) except -1:
+        """Put bytes with those that are sent together when what was read is delivered."""
+        cdef char *out = self._group._out
+        if self._gathered + length + size > OUT:
+            self._send_gathered()
+            if length + size > OUT:
+                return self._put(_joined(head, length, start, size) if whole is None else whole)
+        memcpy(out + self._gathered, head, length)
+        memcpy(out + self._gathered + length, start, size)
+        self._gathered += length + size
+        return 0
+
+    cdef int _send_gathered(self) except -1:
+        cdef Py_ssize_t size = self._gathered
+        cdef Py_ssize_t sent = 0
+        self._gathered = 0
+        if not size or self._fd < 0 or self._shut or self._aborting:
+            return 0
+        if not self._queued:
+            sent = send(self._fd, self._group._out, size, MSG_NOSIGNAL | MSG_DONTWAIT)
+            if sent == size:
+                return 0
+            if sent < 0:
+                sent = 0
+                if errno != EAGAIN and errno != EINTR:
+                    return self._fail()
+        return self._keep(PyBytes_FromStringAndSize(self._group._out + sent, size - sent), 0)
 
     cdef int _end(self) except -1:
         """The peer sends no more."""
@@ -679,7 +823,7 @@ cdef class Socket(Member):
     cdef void _forget(self):
         self._queue = None
         self._cork = None
-        self._queued = self._corked = 0
+        self._queued = self._corked = self._gathered = 0
         self._full = False
 
     cdef void _broken(self, reason):
@@ -718,6 +862,32 @@ cdef class Socket(Member):
             protocol.connectionLost(Failure(why))
         except Exception:
             _log.failure("a connection's end failed")
+
+
+cdef Py_ssize_t _head(char *head, int first, Py_ssize_t size) noexcept:
+    """Write the head of a frame without a mask (RFC 6455, 5.2), and return its length."""
+    cdef Py_ssize_t index
+    head[0] = <char>first
+    if size < 126:
+        head[1] = <char>size
+        return 2
+    if size < 0x10000:
+        head[1] = 126
+        head[2] = <char>(size >> 8)
+        head[3] = <char>(size & 0xFF)
+        return 4
+    head[1] = 127
+    for index in range(8):
+        head[2 + index] = <char>((size >> (8 * (7 - index))) & 0xFF)
+    return 10
+
+
+cdef bytes _joined(const char *head, Py_ssize_t length, const char *start, Py_ssize_t size):
+    """Return two pieces of memory as one."""
+    cdef bytes whole = PyBytes_FromStringAndSize(NULL, length + size)
+    memcpy(PyBytes_AS_STRING(whole), head, length)
+    memcpy(PyBytes_AS_STRING(whole) + length, start, size)
+    return whole
 
 
 cdef object _address(sockaddr_storage *address, socklen_t size):
@@ -766,7 +936,7 @@ def broadcast(list sockets, bytes frame not None):
                 continue
             if socket._full:
                 refused.append(index)
-            elif socket._cork is not None or socket._queued:
+            elif socket._cork is not None or socket.delivering or socket._queued:
                 socket.write(frame)
             else:
                 fds[index] = socket._fd

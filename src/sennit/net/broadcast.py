@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from sennit.engine.connection import CLIENT
+from sennit.engine.deflate import Agreement
 from sennit.engine.frame import BINARY, TEXT
 from sennit.net.framing import WebSocketFraming
 from sennit.net.message import Payload, encode_message
+from sennit.net.native import send_to_all
 from sennit.net.websocket import WebSocket
+
+if TYPE_CHECKING:
+    from sennit.net._group import Socket
 
 __all__ = ["broadcast"]
 
@@ -29,27 +35,55 @@ def broadcast(
         The connections that did not take it, since their peers do not keep up. Nothing waits for
         them: it is for the caller to close them, to send them this message later, or to let it be.
     """
-    opcode, payload = encode_message(message, text)
-    frames: dict[object, bytes] = {}
-    refused = []
+    shared = _Shared(*encode_message(message, text))
+    quick: list[WebSocket] = []
+    sockets: list[Socket] = []
+    refused: list[WebSocket] = []
     for websocket in tuple(websockets):
+        socket = websocket._quick  # noqa: SLF001 - one trade, two modules
+        if socket is not None:
+            quick.append(websocket)
+            sockets.append(socket)
+        elif not shared.send(websocket):
+            refused.append(websocket)
+    if sockets:
+        slow = [quick[index] for index in send_to_all(sockets, shared.frame_for(None))]
+        refused += [one for one in slow if not one._transport.has_room()]  # noqa: SLF001
+    return refused
+
+
+class _Shared:
+    """A message for many, framed once for each way to compress it.
+
+    Args:
+        opcode: its kind.
+        payload: what it says.
+    """
+
+    def __init__(self, opcode: int, payload: bytes) -> None:
+        self._opcode = opcode
+        self._payload = payload
+        self._frames: dict[tuple[int, int] | None, bytes] = {}
+
+    def send(self, websocket: WebSocket) -> bool:
+        """Send it to one connection, and return whether that was taken, or is not needed."""
         transport = websocket._transport  # noqa: SLF001 - one trade, two modules
         if transport.closing:
-            continue
+            return True
         connection = transport.connection
         if connection.role == CLIENT:
-            if not websocket.send_nowait(payload, text=opcode == TEXT):
-                refused.append(websocket)
-            continue
+            return websocket.send_nowait(self._payload, text=self._opcode == TEXT)
         if not transport.has_room() or not websocket._is_free():  # noqa: SLF001
-            refused.append(websocket)
-            continue
-        deflate = connection.deflate
-        key = None if deflate is None else (id(deflate.settings), deflate.send_bits)
-        frame = frames.get(key)
-        if frame is None:
-            frame = WebSocketFraming(opcode == BINARY, deflate).prepare(payload)
-            frames[key] = frame
-        transport.send(frame)
+            return False
+        transport.send(self.frame_for(connection.deflate))
         connection.shared_frame_sent()
-    return refused
+        return True
+
+    def frame_for(self, deflate: Agreement | None) -> bytes:
+        """Return the frame for connections with this agreement."""
+        key = None if deflate is None else (id(deflate.settings), deflate.send_bits)
+        frame = self._frames.get(key)
+        if frame is None:
+            frame = WebSocketFraming(self._opcode == BINARY, deflate).prepare(self._payload)
+            self._frames[key] = frame
+        return frame

@@ -21,13 +21,14 @@ from sennit.net.address import Address
 from sennit.net.answer import AnswerReader
 from sennit.net.coroutine import runner_for
 from sennit.net.credential import without_credentials
+from sennit.net.driver import WebSocketDriver
 from sennit.net.exchange import Exchange
 from sennit.net.proxy import Proxy
 from sennit.net.redirect import redirected
 from sennit.net.setting import WebSocketSettings
 from sennit.net.stream_transport import StreamTransport
 from sennit.net.tls import TlsEndpoint, creator_for
-from sennit.net.websocket import Handler, WebSocket, WebSocketDriver
+from sennit.net.websocket import Handler, WebSocket
 
 __all__ = ["Journey", "Plan"]
 

@@ -13,7 +13,8 @@ from twisted.internet.interfaces import IReactorTime
 
 from sennit.interfaces import Accepted, CoroutineRunner
 from sennit.model.request import ConnectionRequest
-from sennit.net.websocket import Handler, WebSocket, WebSocketDriver
+from sennit.net.driver import WebSocketDriver
+from sennit.net.websocket import Handler, WebSocket
 
 __all__ = ["Accept", "HandlerMount", "HandshakeHook", "Subprotocols"]
 

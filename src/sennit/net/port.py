@@ -13,11 +13,12 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from sennit.engine.close import GOING_AWAY, encode_close
+from sennit.net.driver import WebSocketDriver
 from sennit.net.front_door import FrontDoor
 from sennit.net.limit import Limits
 from sennit.net.stream_transport import StreamTransport
 from sennit.net.upgrade import WebSocketResource
-from sennit.net.websocket import WebSocket, WebSocketDriver
+from sennit.net.websocket import WebSocket
 
 __all__ = ["GOING_AWAY_REASON", "HandlerResource", "WebSocketPort"]
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
@@ -14,8 +14,9 @@ from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
 from sennit.engine.close import ABNORMAL, INTERNAL_ERROR
-from sennit.engine.connection import CLIENT, SERVER, Connection
+from sennit.engine.connection import CLIENT, CLOSED, SERVER, Connection
 from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
+from sennit.errors import RemoteProtocolError
 from sennit.interfaces import Framing, MessageHandler
 from sennit.model.request import Closed
 from sennit.net.framing import StreamGroup, WebSocketFraming
@@ -66,6 +67,8 @@ class StreamTransport(Protocol):
             that there is no framing to share: they are made by :attr:`connection`.
         on_pong: called with the payload of each pong, if set.
         latency: seconds that the last answered ping took, or ``None``.
+        socket: the native socket that it is on, if it is on one.
+        quick: the same, if it can frame messages by itself: a server's, without compression.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class StreamTransport(Protocol):
         if connection.deflate is not None and connection.role == SERVER:
             self.framing = WebSocketFraming(binary, connection.deflate)
         self.latency: float | None = None
+        self.socket: Socket | None = None
+        self.quick: Socket | None = None
         self.on_pong: Callable[[bytes], None] | None = None
         self._clock = clock
         self.settings = settings
@@ -113,7 +118,9 @@ class StreamTransport(Protocol):
         transport: Any = self.transport
         high, low = settings.write_high, settings.write_low
         if is_native(transport):
-            self._outlet = transport.outlet(high, self._drained, low)
+            self.socket = self._outlet = transport.outlet(high, self._drained, low)
+            if self.connection.role == SERVER and self.connection.deflate is None:
+                self.quick = self.socket
         else:
             self._outlet = Outlet(transport, high, self._drained, low=low, fresh=self._fresh)
         if settings.ping_interval is not None:
@@ -133,6 +140,10 @@ class StreamTransport(Protocol):
             self._guard(self.handler.connection_made, self)
         finally:
             self._outlet.uncork()
+        if self.socket is not None:
+            self.socket.read_messages(
+                self, self.connection.reader, self.handler.message_received, settings.streaming
+            )
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes from the peer."""
@@ -210,8 +221,17 @@ class StreamTransport(Protocol):
         """
         return self._unread.pop(0) if self._unread else None
 
+    def item_received(self, opcode: int, payload: bytes, final: bool) -> bool:
+        """Take what a native socket has read, and return whether there may be more."""
+        self._handle(self.connection.event_of(opcode, payload, final))
+        return self.connection.state != CLOSED
+
+    def failed(self, error: RemoteProtocolError) -> None:
+        """Take what a native socket has read: the peer broke the protocol."""
+        self._handle(self.connection.fail(error))
+
     def _deliver(self) -> None:
-        if self._delivering:
+        if self._delivering or (self.socket is not None and self.socket.delivering):
             return
         self._delivering = True
         outlet = self._outlet
@@ -226,7 +246,7 @@ class StreamTransport(Protocol):
                     try:
                         received(event.data, event.text)
                     except Exception:
-                        self._handler_failed()
+                        self.handler_failed()
                 else:
                     self._handle(event)
         finally:
@@ -271,9 +291,10 @@ class StreamTransport(Protocol):
         try:
             call(*args)
         except Exception:
-            self._handler_failed()
+            self.handler_failed()
 
-    def _handler_failed(self) -> None:
+    def handler_failed(self) -> None:
+        """Log the exception that is being handled, and end the connection with 1011."""
         _log.failure("a connection's handler failed")
         self.disconnect(INTERNAL_ERROR, "internal error")
 
@@ -283,11 +304,6 @@ class StreamTransport(Protocol):
     def buffered(self) -> int:
         """Bytes accepted of which it is not known that the operating system has them."""
         return self._outlet.buffered
-
-    @property
-    def socket(self) -> Socket | None:
-        """The native socket that it is on, if it is on one."""
-        return cast("Socket", self._outlet) if is_native(self._outlet) else None
 
     @property
     def closing(self) -> bool:

@@ -12,12 +12,11 @@ from collections.abc import (
     Generator,
     Iterable,
 )
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from sennit.engine.close import GOING_AWAY, INTERNAL_ERROR, NORMAL, encode_close
 from sennit.engine.event import Chunk
@@ -28,13 +27,15 @@ from sennit.errors import (
     ConnectionClosedOK,
     LocalProtocolError,
 )
-from sennit.interfaces import CoroutineRunner, Transport
 from sennit.model.request import Closed, ConnectionRequest
 from sennit.net.message import Payload, each_piece, encode_message
 from sennit.net.piece import Pieces
 from sennit.net.stream_transport import StreamTransport
 
-__all__ = ["Handler", "MessageReceiver", "WebSocket", "WebSocketDriver"]
+if TYPE_CHECKING:
+    from sennit.net._group import Socket
+
+__all__ = ["Handler", "MessageReceiver", "WebSocket"]
 
 _log = Logger(namespace="sennit.net")
 
@@ -100,6 +101,7 @@ class WebSocket:
         "_pings",
         "_queue",
         "_queued",
+        "_quick",
         "_receiver",
         "_room",
         "_sending",
@@ -121,6 +123,8 @@ class WebSocket:
         self.state: Any = None
         self._clock = clock
         self._transport: StreamTransport
+        self._quick: Socket | None = None
+        """What frames and sends a message by itself, while none waits."""
         self._closed: Closed | None = None
         self._closers: list[Deferred[None]] = []
         self._notified = False
@@ -261,6 +265,9 @@ class WebSocket:
             ConnectionClosed: the connection is closed, or being closed.
             LocalProtocolError: over 1,024 sends wait; await each.
         """
+        quick = self._quick
+        if quick is not None and quick.send_message(message, text):
+            return _SENT
         transport = self._transport
         if transport.closing:
             raise self._error()
@@ -280,6 +287,9 @@ class WebSocket:
         Returns:
             Whether the message was taken.
         """
+        quick = self._quick
+        if quick is not None and quick.send_message(message, text):
+            return True
         transport = self._transport
         if transport.closing or not transport.has_room() or not self._is_free():
             return False
@@ -310,6 +320,7 @@ class WebSocket:
         if self._streaming or not self._is_free():
             await self._wait(None, b"")
         self._streaming = True
+        self._quick = None
         connection = self._transport.connection
         opcode: int | None = None
         try:
@@ -359,10 +370,13 @@ class WebSocket:
         def take_back(_: Deferred[None]) -> None:
             self._sending.remove(item)
             self._waiting -= len(payload)
+            if self._is_free():
+                self._quick = self._transport.quick
 
         waiting: Deferred[None] = Deferred(take_back)
         item = (opcode, payload, waiting)
         self._sending.append(item)
+        self._quick = None
         self._waiting += len(payload)
         return waiting
 
@@ -378,6 +392,8 @@ class WebSocket:
             elif not self._transport.closing:
                 self._put(opcode, payload)
             waiting.callback(None)
+        if self._is_free():
+            self._quick = self._transport.quick
 
     @property
     def buffered(self) -> int:
@@ -509,76 +525,3 @@ class WebSocket:
 Handler = Callable[[WebSocket], Coroutine[Any, Any, object] | Deferred[Any] | MessageReceiver]
 """Called with each new connection. A coroutine or a Deferred lives as long as the connection,
 which is closed when it is done; a :class:`MessageReceiver` is notified from then on."""
-
-
-class WebSocketDriver:
-    """Brings a connection's events to a :class:`WebSocket` and to a program's handler.
-
-    Args:
-        websocket: the connection as the program sees it.
-        handler: called once it is open; ``None`` if the program has it otherwise.
-        run: runs the handler's coroutine.
-    """
-
-    __slots__ = (
-        "_handler",
-        "_receiver",
-        "_run",
-        "_websocket",
-        "fragment_received",
-        "message_received",
-    )
-
-    def __init__(self, websocket: WebSocket, handler: Handler | None, run: CoroutineRunner) -> None:
-        self._websocket = websocket
-        self._handler = handler
-        self._run = run
-        self._receiver: MessageReceiver | None = None
-        self.message_received = websocket._message_received  # noqa: SLF001 - two halves of one
-        self.fragment_received = websocket._fragment_received  # noqa: SLF001
-
-    @property
-    def websocket(self) -> WebSocket:
-        """The connection as the program sees it."""
-        return self._websocket
-
-    def connection_made(self, transport: Transport) -> None:
-        """Start the handler."""
-        websocket = self._websocket
-        transport = cast("StreamTransport", transport)
-        websocket._transport = transport  # noqa: SLF001
-        if self._handler is None:
-            return
-        made: Any = self._handler(websocket)
-        style = "fragment_received" if transport.settings.streaming else "message_received"
-        if hasattr(made, style):
-            self._receiver = made
-            setattr(self, style, getattr(made, style))
-            websocket._notified = True  # noqa: SLF001
-            return
-        done = made if isinstance(made, Deferred) else self._run(made)
-        done.addCallbacks(self._handler_done, self._handler_failed)
-
-    def writable(self) -> None:
-        """The peer has caught up."""
-        self._websocket._writable()  # noqa: SLF001
-        receiver: Any = self._receiver
-        if receiver is not None and hasattr(receiver, "writable"):
-            receiver.writable()
-
-    def connection_lost(self, closed: Closed) -> None:
-        """The connection is gone."""
-        self._websocket._connection_lost(closed)  # noqa: SLF001
-        receiver: Any = self._receiver
-        if receiver is not None and hasattr(receiver, "connection_lost"):
-            receiver.connection_lost(closed)
-
-    def _handler_done(self, _result: object) -> None:
-        self._websocket._transport.disconnect(NORMAL, "")  # noqa: SLF001
-
-    def _handler_failed(self, failure: Failure) -> None:
-        transport = self._websocket._transport  # noqa: SLF001
-        if failure.check(ConnectionClosed) and transport.closing:
-            return
-        _log.failure("a connection's handler failed", failure)
-        transport.disconnect(INTERNAL_ERROR, "internal error")
