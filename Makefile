@@ -11,7 +11,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PAGE_SOURCES := $(shell find apps/*/src apps/*/public apps/*/index.html apps/*/package-lock.json \
 	apps/*/vite.config.ts apps/*/tsconfig.json -type f)
-BUILD_SOURCES := pyproject.toml setup.py MANIFEST.in $(wildcard tools/*.py) $(PAGE_SOURCES)
+NATIVE_SOURCES := $(shell find src -name '_*.pyx' -o -name '_*.pxd')
+# What _x.pxd makes machine code of is x.py.
+NATIVE_SOURCES += $(wildcard $(patsubst %.pxd,%.py,$(subst /_,/,$(filter %.pxd,$(NATIVE_SOURCES)))))
+BUILD_SOURCES := pyproject.toml setup.py MANIFEST.in $(wildcard tools/*.py) $(PAGE_SOURCES) \
+	$(NATIVE_SOURCES)
 
 export PIP_CONSTRAINT := requirements/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
@@ -42,6 +46,7 @@ $(BIN)/pip:
 $(VENV)/serve.stamp: $(BIN)/pip requirements/constraints.txt $(BUILD_SOURCES)
 	@echo 'Installing Sennit into $(VENV) and building its pages; the first time takes a minute.'
 	@$(BIN)/pip install --editable .
+	@$(BIN)/python -m tools.native
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/serve.stamp $(wildcard requirements/*.in)
