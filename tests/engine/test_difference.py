@@ -14,10 +14,12 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 from wsproto.events import Event as OtherEvent
 from wsproto.extensions import PerMessageDeflate
 
-from sennit.engine import event as ours
-from sennit.engine.connection import CLIENT, SERVER, Connection
+from sennit.engine import build as ours
+from sennit.engine.build import CLIENT, SERVER, Connection
 from sennit.engine.deflate import Agreement, Deflate
 from tests.engine.wire import chunked, frame
+
+pytestmark = pytest.mark.usefixtures("build")
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 END = ("close", "failure")

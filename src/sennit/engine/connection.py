@@ -5,11 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from sennit.engine import frame
 from sennit.engine.close import NO_STATUS, decode_close, encode_close
 from sennit.engine.deflate import Agreement, Compressor, Decompressor
 from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
-from sennit.engine.frame import encode_frame
+from sennit.engine.frame import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    CONTROL_LIMIT,
+    PING,
+    PONG,
+    RSV1,
+    TEXT,
+    encode_frame,
+)
 from sennit.engine.reader import CLIENT, SERVER, Reader
 from sennit.errors import LocalProtocolError, RemoteProtocolError
 
@@ -23,7 +32,7 @@ CLOSED = 2
 """The peer's close frame has arrived, or it broke the protocol: no more events."""
 
 
-def _new_mask() -> bytes:
+def _random_mask() -> bytes:
     return os.urandom(4)
 
 
@@ -68,7 +77,7 @@ class Connection:
         *,
         max_message: int = 64 * 1024,
         max_fragments: int = 64 * 1024,
-        new_mask: Callable[[], bytes] = _new_mask,
+        new_mask: Callable[[], bytes] = _random_mask,
         deflate: Agreement | None = None,
         streaming: bool = False,
     ) -> None:
@@ -111,23 +120,23 @@ class Connection:
         """
         if self.state == CLOSED:
             return None
+        reader = self._reader
         try:
-            item = self._reader.next_item()
+            if not reader.advance():
+                return None
         except RemoteProtocolError as error:
             return self._failed(error)
-        if item is None:
-            return None
-        opcode, payload, final = item
-        if opcode <= frame.BINARY:
-            if self._streaming:
-                return Chunk(payload, opcode == frame.TEXT, final)
-            return Message(payload, opcode == frame.TEXT)
-        return self._control_event(opcode, payload)
+        opcode = reader.opcode
+        if opcode > BINARY:
+            return self._control_event(opcode, reader.payload)
+        if self._streaming:
+            return Chunk(reader.payload, opcode == TEXT, reader.final)
+        return Message(reader.payload, opcode == TEXT)
 
     def _control_event(self, opcode: int, payload: bytes) -> Event:
-        if opcode == frame.PING:
+        if opcode == PING:
             return Ping(payload, b"" if self.close_sent else self.pong(payload))
-        if opcode == frame.PONG:
+        if opcode == PONG:
             return Pong(payload)
         return self._closed(payload)
 
@@ -171,7 +180,7 @@ class Connection:
         self._compressing = deflate is not None and (
             not fin or len(payload) >= deflate.settings.threshold
         )
-        return self._data_frame(frame.BINARY if binary else frame.TEXT, payload, fin)
+        return self._data_frame(BINARY if binary else TEXT, payload, fin)
 
     def send_more(self, payload: bytes, *, fin: bool) -> bytes:
         """Return the bytes of the next fragment of a message; the last with ``fin``.
@@ -183,7 +192,7 @@ class Connection:
         if not self._continuing:
             raise LocalProtocolError("there is no message to continue")
         self._continuing = not fin
-        return self._data_frame(frame.CONTINUATION, payload, fin)
+        return self._data_frame(CONTINUATION, payload, fin)
 
     def shared_frame_sent(self) -> None:
         """Note that a message went out that :meth:`send` has not made, between two of its own.
@@ -200,7 +209,7 @@ class Connection:
         Raises:
             LocalProtocolError: a close frame was sent, or the payload has over 125 bytes.
         """
-        return self._control(frame.PING, payload)
+        return self._control(PING, payload)
 
     def pong(self, payload: bytes = b"") -> bytes:
         """Return the bytes of a pong.
@@ -208,7 +217,7 @@ class Connection:
         Raises:
             LocalProtocolError: a close frame was sent, or the payload has over 125 bytes.
         """
-        return self._control(frame.PONG, payload)
+        return self._control(PONG, payload)
 
     def close(self, code: int | None = 1000, reason: str = "") -> bytes:
         """Return the bytes of a close frame.
@@ -224,13 +233,13 @@ class Connection:
         payload = encode_close(code, reason)
         self.close_sent = (NO_STATUS if code is None else code, reason)
         self.state = CLOSING
-        return self._frame(frame.CLOSE, payload, fin=True)
+        return self._frame(CLOSE, payload, True, 0)
 
     def _control(self, opcode: int, payload: bytes) -> bytes:
         self._check_open()
-        if len(payload) > frame.CONTROL_LIMIT:
+        if len(payload) > CONTROL_LIMIT:
             raise LocalProtocolError("a control frame has at most 125 bytes")
-        return self._frame(opcode, payload, fin=True)
+        return self._frame(opcode, payload, True, 0)
 
     def _check_open(self) -> None:
         if self.close_sent is not None:
@@ -239,10 +248,10 @@ class Connection:
 
     def _data_frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
         if not self._compressing or self._compressor is None:
-            return self._frame(opcode, payload, fin)
+            return self._frame(opcode, payload, fin, 0)
         packed = self._compressor.compress(payload, final=fin)
-        return self._frame(opcode, packed, fin, rsv=frame.RSV1 if opcode else 0)
+        return self._frame(opcode, packed, fin, RSV1 if opcode else 0)
 
-    def _frame(self, opcode: int, payload: bytes, fin: bool, rsv: int = 0) -> bytes:
+    def _frame(self, opcode: int, payload: bytes, fin: bool, rsv: int) -> bytes:
         mask = self._new_mask() if self.role == CLIENT else None
         return encode_frame(opcode, payload, fin=fin, rsv=rsv, mask=mask)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sennit.engine.connection import CLIENT
+from sennit.engine.build import CLIENT
 from sennit.engine.frame import BINARY, TEXT
 from sennit.net.framing import WebSocketFraming
 from sennit.net.message import Payload, encode_message

@@ -13,9 +13,19 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
+from sennit.engine.build import (
+    CLIENT,
+    SERVER,
+    Chunk,
+    Close,
+    Connection,
+    Event,
+    Failure,
+    Message,
+    Ping,
+    Pong,
+)
 from sennit.engine.close import ABNORMAL, INTERNAL_ERROR
-from sennit.engine.connection import CLIENT, SERVER, Connection
-from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
 from sennit.interfaces import Framing, MessageHandler
 from sennit.model.request import Closed
 from sennit.net.framing import StreamGroup, WebSocketFraming

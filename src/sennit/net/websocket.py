@@ -19,8 +19,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from sennit.engine.build import Chunk
 from sennit.engine.close import GOING_AWAY, INTERNAL_ERROR, NORMAL, encode_close
-from sennit.engine.event import Chunk
 from sennit.engine.frame import BINARY, TEXT
 from sennit.errors import (
     ConnectionClosed,
