@@ -24,11 +24,11 @@ export PIP_QUIET := 1
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test setup check page-test unit live docs conformance fuzz lock clean
+.PHONY: help serve test setup check page-test unit live docs bench conformance fuzz lock clean
 
 help:
 	@sed -n 's/^# make/make/p' $(firstword $(MAKEFILE_LIST))
-	@echo 'Parts of make test: check page-test unit live docs. After it: conformance fuzz lock clean.'
+	@echo 'Parts of make test: check page-test unit live docs. After it: bench conformance fuzz lock clean.'
 
 serve: $(VENV)/serve.stamp
 	@exec $(BIN)/sennit serve --host "$(HOST)" --port "$(PORT)"
@@ -90,6 +90,11 @@ docs: setup
 # make conformance ARGUMENTS=--quick
 conformance: setup
 	$(BIN)/python -m conformance $(ARGUMENTS)
+
+# What Sennit costs, beside its peers (installed into build/bench) and bare C; it writes the tables of
+# docs/performance.md: make bench ARGUMENTS=--quick
+bench: setup
+	$(BIN)/python -m bench $(ARGUMENTS)
 
 # Inputs that nobody would send, SECONDS for each target; guided by coverage where there is a build
 # of atheris, else by Hypothesis.
