@@ -8,14 +8,17 @@ from xml.sax.saxutils import escape
 
 __all__ = ["Bar", "Group", "draw"]
 
-WIDTH = 760
-LEFT = 220
-RIGHT = 60
-BAR = 14
+COLUMNS = 2
+COLUMN = 380
+LEFT = 110
+RIGHT = 50
+BAR = 13
 GAP = 4
-HEAD = 34
+HEAD = 44
+HEADING = 22
+BELOW = 16
 FONT = "font-family='system-ui, sans-serif'"
-OURS, OTHERS, INK, FAINT = "#0b7285", "#adb5bd", "#212529", "#868e96"
+OURS, OTHERS, INK, FAINT = "#0b7285", "#adb5bd", "#212529", "#5c636a"
 
 
 @dataclass(frozen=True)
@@ -50,57 +53,68 @@ class Group:
     bars: Sequence[Bar]
 
 
-def draw(title: str, groups: Sequence[Group], *, limit: float | None = 1.0, unit: str = "") -> str:
+def draw(title: str, groups: Sequence[Group], *, limit: float | None = 1.0) -> str:
     """Return a drawing.
 
     Args:
         title: says what the length of a bar is.
         groups: what to draw.
         limit: where to draw the line of the limit, if anywhere.
-        unit: what stands behind a number.
     """
     longest = max((bar.high for group in groups for bar in group.bars), default=1.0)
-    scale = (WIDTH - LEFT - RIGHT) / max(longest, limit or 0.0, 1e-9)
+    scale = (COLUMN - LEFT - RIGHT) / max(longest, limit or 0.0, 1e-9)
     parts: list[str] = []
-    y = HEAD + 10
-    for group in groups:
-        parts.append(_text(16, y + 12, group.title, INK, weight="600"))
-        y += 22
-        top = y
-        for bar in group.bars:
-            parts += _bar(bar, y, scale, unit)
-            y += BAR + GAP
-        if limit is not None:
-            x = LEFT + limit * scale
-            parts.append(
-                f"<line x1='{x:.1f}' y1='{top - 3}' x2='{x:.1f}' y2='{y}' stroke='{INK}' "
-                "stroke-dasharray='3 3'/>"
-            )
-        y += 14
-    head = _text(16, 22, title, INK, weight="700", size=14)
+    y = HEAD
+    for first in range(0, len(groups), COLUMNS):
+        row = groups[first : first + COLUMNS]
+        for column, group in enumerate(row):
+            parts += _group(group, column * COLUMN, y, scale, limit)
+        y += HEADING + max(len(group.bars) for group in row) * (BAR + GAP) + BELOW
+    width = COLUMNS * COLUMN
+    head = _text(16, 24, title, INK, weight="700", size=14)
     return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{WIDTH}' height='{y}' "
-        f"viewBox='0 0 {WIDTH} {y}' role='img'>\n<title>{escape(title)}</title>\n"
-        f"<rect width='{WIDTH}' height='{y}' fill='#ffffff'/>\n{head}\n"
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{y}' "
+        f"viewBox='0 0 {width} {y}' role='img'>\n<title>{escape(title)}</title>\n"
+        f"<rect width='{width}' height='{y}' fill='#ffffff'/>\n{head}\n"
         + "\n".join(parts)
         + "\n</svg>\n"
     )
 
 
-def _bar(bar: Bar, y: int, scale: float, unit: str) -> list[str]:
+def _group(group: Group, x: int, y: int, scale: float, limit: float | None) -> list[str]:
+    parts = [_text(x + 16, y + 12, group.title, INK, weight="600")]
+    top = y = y + HEADING
+    for bar in group.bars:
+        parts += _bar(bar, x, y, scale)
+        y += BAR + GAP
+    if limit is not None:
+        at = x + LEFT + limit * scale
+        parts.append(
+            f"<line x1='{at:.1f}' x2='{at:.1f}' y1='{top - 3}' y2='{y}' stroke='{INK}' "
+            "stroke-dasharray='3 3'/>"
+        )
+    return parts
+
+
+def _bar(bar: Bar, x: int, y: int, scale: float) -> list[str]:
     colour = OURS if bar.is_ours else OTHERS
-    middle = y + BAR / 2
-    end = LEFT + bar.value * scale
-    label = f"{bar.value:,.2f}" if bar.value < 100 else f"{bar.value:,.0f}"
-    beyond = max(end, LEFT + bar.high * scale) + 6
-    whisker = f"x1='{LEFT + bar.low * scale:.1f}' x2='{LEFT + bar.high * scale:.1f}'"
+    middle, begin = y + BAR / 2, x + LEFT
+    low, high = begin + bar.low * scale, begin + bar.high * scale
     length = max(bar.value * scale, 0.5)
-    return [
-        _text(LEFT - 8, y + BAR - 3, bar.title, INK if bar.is_ours else FAINT, anchor="end"),
-        f"<rect x='{LEFT}' y='{y}' width='{length:.1f}' height='{BAR}' fill='{colour}'/>",
-        f"<line {whisker} y1='{middle}' y2='{middle}' stroke='{INK}'/>",
-        _text(round(beyond), y + BAR - 3, f"{label}{unit}", INK),
+    parts = [
+        _text(begin - 8, y + BAR - 3, bar.title, INK if bar.is_ours else FAINT, anchor="end"),
+        f"<rect x='{begin}' y='{y}' width='{length:.1f}' height='{BAR}' fill='{colour}'/>",
     ]
+    if bar.high > bar.low:
+        parts.append(
+            f"<line x1='{low:.1f}' x2='{high:.1f}' y1='{middle}' y2='{middle}' stroke='{INK}'/>"
+        )
+    parts.append(_text(round(max(begin + length, high)) + 6, y + BAR - 3, _number(bar.value), INK))
+    return parts
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def _text(

@@ -62,6 +62,7 @@ class Program:
         environment: changes to the environment.
         is_ours: whether it is Sennit.
         only: the workloads that it is measured by; ``None`` for all that it can.
+        is_drawn: whether it is in the drawings, where less is more, too.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     is_ours: bool = False
     only: frozenset[str] | None = None
+    is_drawn: bool = True
 
     def can(self, workload: Workload) -> bool:
         """Whether it can do what a workload asks for."""
@@ -209,16 +211,32 @@ def _python_peer(name: str, title: str, *, package: str, can_compress: bool = Tr
     )
 
 
-def _ours(name: str, title: str, reactor: str, **environment: str) -> Program:
-    return Program(name, title, _example(reactor), _ALL, environment=environment, is_ours=True)
+def _ours(
+    name: str, title: str, reactor: str, *, is_drawn: bool = True, **environment: str
+) -> Program:
+    return Program(
+        name,
+        title,
+        _example(reactor),
+        _ALL,
+        environment=environment,
+        is_ours=True,
+        is_drawn=is_drawn,
+    )
 
 
 PROGRAMS_MEASURED = (
     Program(LIMIT, "bare C", _limit, _PLAIN, can_compress=False),
     _ours("sennit", "Sennit, epoll reactor", "epoll"),
     _ours("sennit-uvloop", "Sennit, asyncio reactor on uvloop", "uvloop"),
-    _ours("sennit-asyncio", "Sennit, asyncio reactor", "asyncio"),
-    _ours("sennit-pure", "Sennit without extensions", "epoll", SENNIT_NO_EXTENSIONS="1"),
+    _ours("sennit-asyncio", "Sennit, asyncio reactor", "asyncio", is_drawn=False),
+    _ours(
+        "sennit-pure",
+        "Sennit without extensions",
+        "epoll",
+        is_drawn=False,
+        SENNIT_NO_EXTENSIONS="1",
+    ),
     Program(
         "sennit-coroutine",
         "Sennit, coroutine style",
@@ -228,6 +246,7 @@ PROGRAMS_MEASURED = (
         can_secure=False,
         is_ours=True,
         only=frozenset({"echo64", "pipe64", "idle5000"}),
+        is_drawn=False,
     ),
     _python_peer("picows", "picows on uvloop", package="picows", can_compress=False),
     _python_peer("websockets", "websockets on uvloop", package="websockets"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.machine import BUSY
 from bench.place import ROOT
 from bench.plot import Bar, Group, draw
+from bench.program import LIMIT, PROGRAMS_MEASURED
 from bench.result import Result
 from bench.summary import Summary
 from bench.table import (
@@ -97,9 +98,11 @@ def drawings(result: Result) -> dict[str, str]:
             if workload.group != group:
                 continue
             bars = [
-                Bar(TITLES[name], figure.median, figure.low, figure.high, name in OURS)
-                for name in TITLES
-                if name != "limit" and (figure := summary.ratio(name, workload.name))
+                Bar(one.name, figure.median, figure.low, figure.high, one.is_ours)
+                for one in PROGRAMS_MEASURED
+                if one.is_drawn
+                and one.name != LIMIT
+                and (figure := summary.ratio(one.name, workload.name))
             ]
             if bars:
                 groups.append(Group(workload.title, bars))
@@ -135,7 +138,7 @@ def _storm(result: Result) -> str:
     rows = []
     for name, title in TITLES.items():
         seconds = summary.figure(name, STORM, lambda outcome: outcome.seconds)
-        if seconds is None or name == "limit":
+        if seconds is None or name == LIMIT:
             continue
         own = summary.worth(name, STORM, "handshake")
         cost = summary.figure(name, STORM, lambda outcome: outcome.cost * 1e6)

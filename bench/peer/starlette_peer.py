@@ -60,7 +60,7 @@ def main() -> None:
         port=options.port,
         loop="uvloop",
         http="httptools",
-        ws="websockets",
+        ws="auto",
         ws_ping_interval=None,
         ws_per_message_deflate=options.compression,
         backlog=BACKLOG,

@@ -30,9 +30,12 @@ def test_bars() -> None:
 
 def test_everything_is_within() -> None:
     """No bar, no whisker and no line leaves the drawing, also when the limit is far away."""
-    root = parse(draw("t", [Group("g", [Bar("a", 3.0, 2.0, 4.0, True)])], limit=5.0))
+    groups = [Group(f"g{number}", [Bar("a", 3.0, 2.0, 4.0, True)] * number) for number in (1, 3, 2)]
+    root = parse(draw("t", groups, limit=5.0))
     width, height = float(root.attrib["width"]), float(root.attrib["height"])
-    for line in root.findall(f"{SPACE}line"):
+    lines = root.findall(f"{SPACE}line")
+    assert len(lines) == 6 + 3
+    for line in lines:
         assert 0 <= float(line.attrib["x1"]) <= float(line.attrib["x2"]) <= width
         assert 0 <= float(line.attrib["y1"]) <= float(line.attrib["y2"]) <= height
 
