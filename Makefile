@@ -11,7 +11,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PAGE_SOURCES := $(shell find apps/*/src apps/*/public apps/*/index.html apps/*/package-lock.json \
 	apps/*/vite.config.ts apps/*/tsconfig.json -type f)
-BUILD_SOURCES := pyproject.toml setup.py MANIFEST.in $(wildcard tools/*.py) $(PAGE_SOURCES)
+NATIVE_SOURCES := $(shell find src -name '_*.pyx' -o -name '_*.pxd')
+# What _x.pxd makes machine code of is x.py.
+NATIVE_SOURCES += $(wildcard $(patsubst %.pxd,%.py,$(subst /_,/,$(filter %.pxd,$(NATIVE_SOURCES)))))
+BUILD_SOURCES := pyproject.toml setup.py MANIFEST.in $(wildcard tools/*.py) $(PAGE_SOURCES) \
+	$(NATIVE_SOURCES)
 
 export PIP_CONSTRAINT := requirements/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
@@ -20,11 +24,11 @@ export PIP_QUIET := 1
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test setup check page-test unit live docs conformance fuzz lock clean
+.PHONY: help serve test setup check page-test unit live docs bench conformance fuzz lock clean
 
 help:
 	@sed -n 's/^# make/make/p' $(firstword $(MAKEFILE_LIST))
-	@echo 'Parts of make test: check page-test unit live docs. After it: conformance fuzz lock clean.'
+	@echo 'Parts of make test: check page-test unit live docs. After it: bench conformance fuzz lock clean.'
 
 serve: $(VENV)/serve.stamp
 	@exec $(BIN)/sennit serve --host "$(HOST)" --port "$(PORT)"
@@ -42,6 +46,7 @@ $(BIN)/pip:
 $(VENV)/serve.stamp: $(BIN)/pip requirements/constraints.txt $(BUILD_SOURCES)
 	@echo 'Installing Sennit into $(VENV) and building its pages; the first time takes a minute.'
 	@$(BIN)/pip install --editable .
+	@$(BIN)/python -m tools.native
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/serve.stamp $(wildcard requirements/*.in)
@@ -85,6 +90,11 @@ docs: setup
 # make conformance ARGUMENTS=--quick
 conformance: setup
 	$(BIN)/python -m conformance $(ARGUMENTS)
+
+# What Sennit costs, beside its peers (installed into build/bench) and bare C; it writes the tables of
+# docs/performance.md: make bench ARGUMENTS=--quick
+bench: setup
+	$(BIN)/python -m bench $(ARGUMENTS)
 
 # Inputs that nobody would send, SECONDS for each target; guided by coverage where there is a build
 # of atheris, else by Hypothesis.

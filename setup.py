@@ -1,12 +1,17 @@
-"""The build's one step beyond pyproject.toml: the pages go into the package before it is packed."""
+"""The build's steps beyond pyproject.toml: the pages of ``apps/``, and the native modules."""
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import ClassVar
 
-from setuptools import Command, setup
+from setuptools import Command, Extension, setup
 from setuptools.command.build import build
+from setuptools.command.build_ext import build_ext
 
+from tools.native import SOURCES, built_files, is_strict, native_modules, translate, warning
 from tools.page import PAGES, ROOT, build_pages, page_sources
 
 
@@ -52,4 +57,47 @@ class Build(build):
     sub_commands: ClassVar = [("build_pages", None), *build.sub_commands]
 
 
-setup(cmdclass={"build": Build, "build_pages": BuildPages})
+class BuildExtensions(build_ext):
+    """Compiles the native modules; one that cannot be compiled is left out, with a warning."""
+
+    def finalize_options(self) -> None:
+        """Use every processor, unless something else was asked for."""
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
+    def run(self) -> None:
+        """Make C of the sources, and machine code of that; ``CI=true`` makes failures errors."""
+        # Cython would make other extensions of these, and drop that they are optional.
+        translated = translate(native_modules(), force=bool(self.force))
+        for extension in self.extensions:
+            extension.sources = [translated[extension.name]]
+        super().run()
+        built = Path(self.build_lib)
+        missing = [one.name for one in self.extensions if not built_files(built, one.name)]
+        if missing:
+            sys.stderr.write(warning(missing))
+
+    def build_extension(self, ext: Extension) -> None:
+        """Compile one; where that fails, what was made of it before is gone."""
+        try:
+            super().build_extension(ext)
+        except Exception:
+            for path in built_files(Path(self.build_lib), ext.name):
+                path.unlink()
+            raise
+
+    def copy_extensions_to_source(self) -> None:
+        """Put what was built into ``src``, and let nothing older stay there."""
+        for extension in self.extensions:
+            for path in built_files(SOURCES, extension.name):
+                path.unlink()
+        super().copy_extensions_to_source()
+
+
+setup(
+    cmdclass={"build": Build, "build_ext": BuildExtensions, "build_pages": BuildPages},
+    ext_modules=[
+        Extension(name, [path.relative_to(ROOT).as_posix()], optional=not is_strict())
+        for name, path in native_modules().items()
+    ],
+)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from fuzzing.source import Source
-from sennit.engine.connection import CLIENT, SERVER, Connection
+from sennit.engine.build import CLIENT, SERVER, Connection, Event, Message, encode_frame
 from sennit.engine.deflate import Agreement, Deflate, compress_shared
-from sennit.engine.event import Event, Message
 from sennit.engine.extension import parse_extensions
-from sennit.engine.frame import RSV1, encode_frame
+from sennit.engine.frame import RSV1
 
 __all__ = ["check"]
 

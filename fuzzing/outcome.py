@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sennit.engine.connection import CLIENT, CLOSED, SERVER, Connection
-from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
+from sennit.engine.build import (
+    CLIENT,
+    CLOSED,
+    SERVER,
+    Chunk,
+    Close,
+    Connection,
+    Event,
+    Failure,
+    Message,
+    Ping,
+    Pong,
+)
 
 __all__ = ["Outcome", "check_chunking", "outcome_of"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fuzzing.outcome import check_chunking
 from fuzzing.source import Source
-from sennit.engine.connection import CLIENT, SERVER, Connection
+from sennit.engine.build import CLIENT, SERVER, Connection
 from sennit.engine.deflate import Agreement, Deflate
 
 __all__ = ["check", "choose_connection"]

@@ -7,8 +7,7 @@ import zlib
 from fuzzing.outcome import check_chunking
 from fuzzing.source import Source
 from fuzzing.stream import choose_connection
-from sennit.engine.connection import SERVER
-from sennit.engine.frame import encode_frame
+from sennit.engine.build import SERVER, encode_frame
 from tests.engine.wire import KEY, frame
 
 __all__ = ["check"]

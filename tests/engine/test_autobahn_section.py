@@ -11,12 +11,24 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from sennit.engine.connection import CLIENT, CLOSED, SERVER, Connection
+from sennit.engine.build import (
+    CLIENT,
+    CLOSED,
+    SERVER,
+    Close,
+    Connection,
+    Event,
+    Failure,
+    Message,
+    Ping,
+    Pong,
+    encode_frame,
+)
 from sennit.engine.deflate import Agreement, Deflate
-from sennit.engine.event import Close, Event, Failure, Message, Ping, Pong
 from sennit.engine.extension import parse_extensions
-from sennit.engine.frame import encode_frame
 from tests.engine.wire import KEY, frame
+
+pytestmark = pytest.mark.usefixtures("build")
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 LIMIT = 16 << 20

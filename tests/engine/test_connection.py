@@ -8,10 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sennit.engine.connection import CLIENT, CLOSED, CLOSING, OPEN, SERVER, Connection
-from sennit.engine.event import Close, Event, Failure, Message, Ping, Pong
+from sennit.engine.build import (
+    CLIENT,
+    CLOSED,
+    CLOSING,
+    OPEN,
+    SERVER,
+    Close,
+    Connection,
+    Event,
+    Failure,
+    Message,
+    Ping,
+    Pong,
+)
 from sennit.errors import LocalProtocolError, RemoteProtocolError
 from tests.engine.wire import chunked, frame
+
+pytestmark = pytest.mark.usefixtures("build")
 
 
 def close_frame(code: int, reason: str = "", *, masked: bool = True) -> bytes:

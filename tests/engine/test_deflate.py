@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sennit.engine.connection import CLIENT, SERVER, Connection
+from sennit.engine.build import CLIENT, SERVER, Chunk, Connection, Failure, Message, Ping
 from sennit.engine.deflate import (
     Agreement,
     Compressor,
@@ -18,10 +18,11 @@ from sennit.engine.deflate import (
     Deflate,
     compress_shared,
 )
-from sennit.engine.event import Chunk, Failure, Message, Ping
 from sennit.engine.extension import parse_extensions
 from sennit.errors import RemoteProtocolError
 from tests.engine.wire import chunked, frame
+
+pytestmark = pytest.mark.usefixtures("build")
 
 NAME = "permessage-deflate"
 TEXT, BINARY = 1, 2

@@ -14,10 +14,12 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 from wsproto.events import Event as OtherEvent
 from wsproto.extensions import PerMessageDeflate
 
-from sennit.engine import event as ours
-from sennit.engine.connection import CLIENT, SERVER, Connection
+from sennit.engine import build as ours
+from sennit.engine.build import CLIENT, SERVER, Connection
 from sennit.engine.deflate import Agreement, Deflate
 from tests.engine.wire import chunked, frame
+
+pytestmark = pytest.mark.usefixtures("build")
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 END = ("close", "failure")
@@ -223,7 +225,7 @@ def ends_a_stream(role: int, wire: bytes) -> bool:
         deflate=Agreement(Deflate(), 15, 15, True, True, is_server=role == SERVER),
     )
     connection.receive(wire)
-    return connection._reader._decompressor._keeping
+    return connection.reader._decompressor._keeping
 
 
 @settings(max_examples=200, deadline=None)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sennit.engine.frame import BINARY, PING, TEXT, encode_frame
+from sennit.engine.build import encode_frame
+from sennit.engine.frame import BINARY, PING, TEXT
 from tests.engine.wire import KEY, frame
+
+pytestmark = pytest.mark.usefixtures("build")
 
 SIZES = [0, 1, 125, 126, 127, 65535, 65536]
 

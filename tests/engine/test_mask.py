@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sennit.engine.mask import apply_mask
+from sennit.engine.build import apply_mask
 from tests.engine.wire import naive_mask
+
+pytestmark = pytest.mark.usefixtures("build")
 
 
 @given(st.binary(max_size=600), st.binary(min_size=4, max_size=4), st.integers(0, 10))

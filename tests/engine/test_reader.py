@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sennit.errors import RemoteProtocolError
-from tests.engine.conftest import BUILDS
 from tests.engine.wire import chunked, frame
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -237,7 +236,6 @@ def conversations(draw: st.DrawFn) -> tuple[bytes, list[tuple[int, bytes]]]:
     return data, meaning
 
 
-@pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS.keys())
 @given(st.data(), conversations())
 def test_any_chunking_gives_the_same(
     build: ModuleType, data: st.DataObject, conversation: tuple[bytes, list[tuple[int, bytes]]]
@@ -263,7 +261,6 @@ def outcome_of(build: ModuleType, pieces: list[bytes], client: bool) -> tuple[An
     return made.items, None
 
 
-@pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS.keys())
 @settings(max_examples=300)
 @given(st.data(), st.binary(max_size=200), st.booleans())
 def test_any_bytes_are_items_or_an_error(
@@ -274,7 +271,6 @@ def test_any_bytes_are_items_or_an_error(
     assert outcome_of(build, data.draw(chunked(wire)), client) == whole
 
 
-@pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS.keys())
 @given(st.data(), conversations())
 def test_damaged_conversations(
     build: ModuleType, data: st.DataObject, conversation: tuple[bytes, list[tuple[int, bytes]]]

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sennit.engine.utf8 import Utf8Checker, is_utf8
+from sennit.engine.build import Utf8Checker, is_utf8
 from tests.engine.wire import chunked
+
+pytestmark = pytest.mark.usefixtures("build")
 
 
 def is_decodable(data: bytes) -> bool:

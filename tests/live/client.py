@@ -15,8 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sennit.engine.connection import CLIENT, Connection
-from sennit.engine.event import Close, Event, Failure, Message, Ping
+from sennit.engine.build import CLIENT, Close, Connection, Event, Failure, Message, Ping
 from sennit.engine.handshake import ClientHandshake
 from sennit.errors import ReplyError
 

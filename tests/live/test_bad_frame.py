@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from sennit.engine.frame import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode_frame
+from sennit.engine.build import encode_frame
+from sennit.engine.frame import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 from tests.live.client import SDK_PATH, Caller, Peer
 from tests.live.server import Server
 

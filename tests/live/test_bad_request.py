@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sennit.engine.connection import CLIENT, Connection
+from sennit.engine.build import CLIENT, Connection
 from tests.live.client import SDK_PATH, Caller, Line, Peer, Response, upgrade_request, wait_for
 from tests.live.server import Server
 

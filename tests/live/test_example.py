@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sennit.engine.event import Message
+from sennit.engine.build import Message
 from tests.live.client import Peer
 from tests.live.process import Process
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import pytest
 
-from sennit.engine.event import Close, Message, Pong
+from sennit.engine.build import Close, Message, Pong
 from tests.live.bystander import Bystanders
 from tests.live.client import Caller, Line, Peer, wait_for
 from tests.live.process import Process

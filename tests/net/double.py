@@ -17,9 +17,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sennit.engine.connection import CLIENT, SERVER, Connection
+from sennit.engine.build import CLIENT, SERVER, Connection, Event
 from sennit.engine.deflate import Agreement
-from sennit.engine.event import Event
 from sennit.errors import HandshakeError
 from sennit.interfaces import Accepted, Transport
 from sennit.model.request import Closed, ConnectionRequest

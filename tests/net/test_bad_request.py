@@ -10,8 +10,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 
-from sennit.engine.connection import CLIENT, Connection
-from sennit.engine.event import Close
+from sennit.engine.build import CLIENT, Close, Connection
 from sennit.net.front_door import FAREWELLS
 from sennit.net.limit import PAGE_CONNECTIONS
 from tests.double import LogKeeper, outcome

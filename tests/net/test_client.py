@@ -14,9 +14,8 @@ from twisted.internet.error import ConnectionRefusedError as RefusedError
 from twisted.internet.error import TimeoutError as ConnectTimeoutError
 from twisted.internet.task import Clock
 
-from sennit.engine.connection import SERVER, Connection
+from sennit.engine.build import SERVER, Connection, Message
 from sennit.engine.deflate import Deflate
-from sennit.engine.event import Message
 from sennit.engine.handshake import (
     accept_deflate,
     accept_response,

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from sennit.engine.connection import CLIENT, Connection
+from sennit.engine.build import CLIENT, Connection, Event, Failure, Message
 from sennit.engine.deflate import Agreement, Deflate
-from sennit.engine.event import Event, Failure, Message
 from sennit.engine.extension import parse_extensions
 from sennit.net.broadcast import broadcast
 from sennit.net.framing import WebSocketFraming

@@ -13,7 +13,7 @@ from twisted.protocols.basic import FileSender
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from sennit.engine.event import Close, Message
+from sennit.engine.build import Close, Message
 from sennit.net.flow import MessageConsumer, MessageProducer
 from sennit.net.websocket import WebSocket
 from tests.double import outcome

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sennit.engine.event import Message
+from sennit.engine.build import Message
 from sennit.net.framing import StreamGroup, WebSocketFraming
 from tests.net.double import Wire
 

@@ -14,8 +14,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from sennit.engine.connection import CLIENT, Connection
-from sennit.engine.event import Close, Message
+from sennit.engine.build import CLIENT, Close, Connection, Message
 from sennit.model.request import Closed
 from sennit.net.front_door import FrontDoor
 from sennit.net.http import BoundedChannel

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
-from sennit.engine.event import Close, Message, Pong
+from sennit.engine.build import Close, Message, Pong
 from sennit.errors import ConnectionClosedError
 from sennit.net.websocket import WebSocket
 from tests.double import outcome

@@ -16,8 +16,7 @@ from twisted.web.server import Site
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from sennit.engine.connection import CLIENT, Connection
-from sennit.engine.event import Close
+from sennit.engine.build import CLIENT, Close, Connection
 from sennit.errors import ConnectionClosedOK, LocalProtocolError
 from sennit.net.coroutine import runner_for
 from sennit.net.front_door import FrontDoor

@@ -12,7 +12,7 @@ from twisted.internet.error import ConnectionRefusedError as RefusedError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from zope.interface import implementer
 
-from sennit.engine.connection import SERVER, Connection
+from sennit.engine.build import SERVER, Connection
 from sennit.errors import HandshakeError
 from sennit.net.client import connect
 from sennit.net.proxy import Proxy

@@ -10,7 +10,7 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.task import Clock
 
-from sennit.engine.connection import CLIENT, Connection
+from sennit.engine.build import CLIENT, Connection
 from sennit.engine.handshake import parse_request
 from sennit.errors import HandshakeError
 from sennit.net.reception import Reception

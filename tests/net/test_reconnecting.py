@@ -12,8 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.error import ConnectionRefusedError as RefusedError
 
-from sennit.engine.connection import SERVER, Connection
-from sennit.engine.event import Close
+from sennit.engine.build import SERVER, Close, Connection
 from sennit.errors import (
     ConnectionClosed,
     ConnectionClosedError,

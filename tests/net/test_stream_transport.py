@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import pytest
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 
-from sennit.engine.connection import CLIENT
-from sennit.engine.event import Close, Failure, Message, Ping, Pong
-from sennit.engine.frame import encode_frame
+from sennit.engine.build import CLIENT, Close, Failure, Message, Ping, Pong, encode_frame
 from sennit.errors import LocalProtocolError
 from sennit.model.request import Closed
 from sennit.net.framing import WebSocketFraming

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
-from sennit.engine.event import Chunk, Close, Message, Ping
+from sennit.engine.build import Chunk, Close, Message, Ping
 from sennit.errors import ConnectionClosedError, ConnectionClosedOK, LocalProtocolError
 from sennit.net.broadcast import broadcast
 from sennit.net.websocket import WebSocket

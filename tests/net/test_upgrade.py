@@ -13,7 +13,7 @@ from twisted.web.server import Site
 from twisted.web.static import Data
 from twisted.web.test.requesthelper import DummyChannel, DummyRequest
 
-from sennit.engine.connection import CLIENT, Connection
+from sennit.engine.build import CLIENT, Connection
 from sennit.model.request import Closed
 from sennit.net.setting import WebSocketSettings
 from sennit.net.upgrade import WebSocketResource

@@ -11,8 +11,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from sennit.engine.connection import CLIENT, SERVER, Connection
-from sennit.engine.event import Close, Event, Message, Ping
+from sennit.engine.build import CLIENT, SERVER, Close, Connection, Event, Message, Ping
 from sennit.errors import ConnectionClosedError, ConnectionClosedOK, LocalProtocolError
 from sennit.model.request import Closed, ConnectionRequest
 from sennit.net.broadcast import broadcast

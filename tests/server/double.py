@@ -15,8 +15,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from sennit.engine.connection import CLIENT, Connection
-from sennit.engine.event import Close, Event, Message
+from sennit.engine.build import CLIENT, Close, Connection, Event, Message
 from tests.net.double import FakeSocket, status_of, upgrade_request
 
 __all__ = ["FakePort", "FakeReactor", "Visitor"]

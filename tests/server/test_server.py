@@ -12,7 +12,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from zope.interface import implementer
 
-from sennit.engine.event import Close
+from sennit.engine.build import Close
 from sennit.errors import ConfigurationError, NotRunning
 from sennit.hub.app import App
 from sennit.hub.namespace import NamespaceOptions

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from sennit.engine import frame
 from sennit.engine.close import NO_STATUS, decode_close, encode_close
 from sennit.engine.deflate import Agreement, Compressor, Decompressor
 from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
-from sennit.engine.frame import encode_frame
-from sennit.engine.reader import CLIENT, SERVER
-
-try:
-    from sennit.engine._reader import Reader
-except ImportError:
-    from sennit.engine.reader import Reader
+from sennit.engine.frame import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    CONTROL_LIMIT,
+    PING,
+    PONG,
+    RSV1,
+    TEXT,
+    encode_frame,
+)
+from sennit.engine.reader import CLIENT, SERVER, Reader
 from sennit.errors import LocalProtocolError, RemoteProtocolError
 
 __all__ = ["CLIENT", "CLOSED", "CLOSING", "OPEN", "SERVER", "Connection"]
@@ -28,7 +32,7 @@ CLOSED = 2
 """The peer's close frame has arrived, or it broke the protocol: no more events."""
 
 
-def _new_mask() -> bytes:
+def _random_mask() -> bytes:
     return os.urandom(4)
 
 
@@ -74,7 +78,7 @@ class Connection:
         *,
         max_message: int = 64 * 1024,
         max_fragments: int = 64 * 1024,
-        new_mask: Callable[[], bytes] = _new_mask,
+        new_mask: Callable[[], bytes] = _random_mask,
         deflate: Agreement | None = None,
         streaming: bool = False,
     ) -> None:
@@ -117,26 +121,26 @@ class Connection:
         """
         if self.state == CLOSED:
             return None
+        reader = self.reader
         try:
-            item = self.reader.next_item()
+            if not reader.advance():
+                return None
         except RemoteProtocolError as error:
             return self.fail(error)
-        if item is None:
-            return None
-        return self.event_of(*item)
+        return self.event_of(reader.opcode, reader.payload, reader.final)
 
     def event_of(self, opcode: int, payload: bytes, final: bool) -> Event:
         """Return what an item of :attr:`reader` means, for who asks that by itself."""
-        if opcode <= frame.BINARY:
-            if self._streaming:
-                return Chunk(payload, opcode == frame.TEXT, final)
-            return Message(payload, opcode == frame.TEXT)
-        return self._control_event(opcode, payload)
+        if opcode > BINARY:
+            return self._control_event(opcode, payload)
+        if self._streaming:
+            return Chunk(payload, opcode == TEXT, final)
+        return Message(payload, opcode == TEXT)
 
     def _control_event(self, opcode: int, payload: bytes) -> Event:
-        if opcode == frame.PING:
+        if opcode == PING:
             return Ping(payload, b"" if self.close_sent else self.pong(payload))
-        if opcode == frame.PONG:
+        if opcode == PONG:
             return Pong(payload)
         return self._closed(payload)
 
@@ -181,7 +185,7 @@ class Connection:
         self._compressing = deflate is not None and (
             not fin or len(payload) >= deflate.settings.threshold
         )
-        return self._data_frame(frame.BINARY if binary else frame.TEXT, payload, fin)
+        return self._data_frame(BINARY if binary else TEXT, payload, fin)
 
     def send_more(self, payload: bytes, *, fin: bool) -> bytes:
         """Return the bytes of the next fragment of a message; the last with ``fin``.
@@ -193,7 +197,7 @@ class Connection:
         if not self._continuing:
             raise LocalProtocolError("there is no message to continue")
         self._continuing = not fin
-        return self._data_frame(frame.CONTINUATION, payload, fin)
+        return self._data_frame(CONTINUATION, payload, fin)
 
     def shared_frame_sent(self) -> None:
         """Note that a message went out that :meth:`send` has not made, between two of its own.
@@ -210,7 +214,7 @@ class Connection:
         Raises:
             LocalProtocolError: a close frame was sent, or the payload has over 125 bytes.
         """
-        return self._control(frame.PING, payload)
+        return self._control(PING, payload)
 
     def pong(self, payload: bytes = b"") -> bytes:
         """Return the bytes of a pong.
@@ -218,7 +222,7 @@ class Connection:
         Raises:
             LocalProtocolError: a close frame was sent, or the payload has over 125 bytes.
         """
-        return self._control(frame.PONG, payload)
+        return self._control(PONG, payload)
 
     def close(self, code: int | None = 1000, reason: str = "") -> bytes:
         """Return the bytes of a close frame.
@@ -234,13 +238,13 @@ class Connection:
         payload = encode_close(code, reason)
         self.close_sent = (NO_STATUS if code is None else code, reason)
         self.state = CLOSING
-        return self._frame(frame.CLOSE, payload, fin=True)
+        return self._frame(CLOSE, payload, True, 0)
 
     def _control(self, opcode: int, payload: bytes) -> bytes:
         self._check_open()
-        if len(payload) > frame.CONTROL_LIMIT:
+        if len(payload) > CONTROL_LIMIT:
             raise LocalProtocolError("a control frame has at most 125 bytes")
-        return self._frame(opcode, payload, fin=True)
+        return self._frame(opcode, payload, True, 0)
 
     def _check_open(self) -> None:
         if self.close_sent is not None:
@@ -249,10 +253,10 @@ class Connection:
 
     def _data_frame(self, opcode: int, payload: bytes, fin: bool) -> bytes:
         if not self._compressing or self._compressor is None:
-            return self._frame(opcode, payload, fin)
+            return self._frame(opcode, payload, fin, 0)
         packed = self._compressor.compress(payload, final=fin)
-        return self._frame(opcode, packed, fin, rsv=frame.RSV1 if opcode else 0)
+        return self._frame(opcode, packed, fin, RSV1 if opcode else 0)
 
-    def _frame(self, opcode: int, payload: bytes, fin: bool, rsv: int = 0) -> bytes:
+    def _frame(self, opcode: int, payload: bytes, fin: bool, rsv: int) -> bytes:
         mask = self._new_mask() if self.role == CLIENT else None
         return encode_frame(opcode, payload, fin=fin, rsv=rsv, mask=mask)

@@ -10,10 +10,11 @@ __all__ = ["Chunk", "Close", "Event", "Failure", "Message", "Ping", "Pong"]
 class _Event:
     """An event: equal to one of the same kind with the same attributes."""
 
-    __slots__: tuple[str, ...] = ()
+    __slots__ = ()
 
     def _values(self) -> tuple[object, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
+        names: tuple[str, ...] = self.__slots__
+        return tuple(getattr(self, name) for name in names)
 
     def __eq__(self, other: object) -> bool:
         return (

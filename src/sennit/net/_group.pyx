@@ -11,8 +11,6 @@ once, so each socket has a generation, and events of another one are dropped. An
 anything: every loop here looks again at what is there after each.
 """
 
-import time
-
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import (
     ConnectionAborted,
@@ -106,6 +104,14 @@ cdef extern from "sys/un.h" nogil:
 cdef extern from "arpa/inet.h" nogil:
     const char *inet_ntop(int family, const void *source, char *target, socklen_t size)
 
+cdef extern from "time.h" nogil:
+    enum: CLOCK_MONOTONIC
+    ctypedef long time_t
+    struct timespec:
+        time_t tv_sec
+        long tv_nsec
+    int clock_gettime(int clock, timespec *result)
+
 cdef extern from "unistd.h" nogil:
     int close(int fd)
 
@@ -113,7 +119,7 @@ _log = Logger(namespace="sennit.net")
 
 cdef enum:
     EVENTS = 256
-    BUFFER = 262144
+    BUFFER = 131072
     OUT = 65536
     ACCEPTS = 64
     BURST = 262144
@@ -123,6 +129,12 @@ cdef double TURN = 0.005
 
 cdef double NO_ROOM = 1.0
 """Seconds without accepting, when the process or the machine is out of descriptors."""
+
+
+cdef double _now() noexcept nogil:
+    cdef timespec now
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return now.tv_sec + now.tv_nsec * 1e-9
 
 
 cdef class Group:
@@ -246,7 +258,7 @@ cdef class Group:
         cdef int count, index, fd
         cdef Member member
         cdef uint64_t data
-        cdef double began = time.monotonic()
+        cdef double began = _now()
         with nogil:
             count = epoll_wait(self._epoll, self._events, EVENTS, 0)
         for index in range(count):
@@ -259,7 +271,7 @@ cdef class Group:
             except Exception:
                 _log.failure("a connection could not be served")
                 member._broken(Failure(ConnectionLost()))
-            if index & 15 == 15 and time.monotonic() - began > TURN:
+            if _now() - began > TURN:
                 return
 
     def connectionLost(self, reason):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sennit.engine.connection import CLIENT
+from sennit.engine.build import CLIENT
 from sennit.engine.deflate import Agreement
 from sennit.engine.frame import BINARY, TEXT
 from sennit.net.framing import WebSocketFraming

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
+from sennit.engine.build import encode_frame
 from sennit.engine.deflate import Agreement, Deflate, compress_shared
-from sennit.engine.frame import BINARY, RSV1, TEXT, encode_frame
+from sennit.engine.frame import BINARY, RSV1, TEXT
 from sennit.interfaces import FanoutGroup, Transport
 from sennit.net.native import send_to_all
 

@@ -13,7 +13,7 @@ from twisted.internet.error import TimeoutError as ConnectTimeoutError
 from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
-from sennit.engine.connection import CLIENT, Connection
+from sennit.engine.build import CLIENT, Connection
 from sennit.engine.handshake import ClientHandshake
 from sennit.errors import HandshakeError
 from sennit.model.request import ConnectionRequest

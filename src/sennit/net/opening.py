@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote
 
 from twisted.internet.interfaces import IReactorTime
 
-from sennit.engine.connection import SERVER, Connection
+from sennit.engine.build import SERVER, Connection
 from sennit.engine.deflate import Agreement
 from sennit.engine.handshake import (
     Request,

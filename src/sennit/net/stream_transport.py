@@ -13,9 +13,21 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
 
+from sennit.engine.build import (
+    CLIENT,
+    CLOSED,
+    COMPILED,
+    SERVER,
+    Chunk,
+    Close,
+    Connection,
+    Event,
+    Failure,
+    Message,
+    Ping,
+    Pong,
+)
 from sennit.engine.close import ABNORMAL, INTERNAL_ERROR
-from sennit.engine.connection import CLIENT, CLOSED, SERVER, Connection
-from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
 from sennit.errors import RemoteProtocolError
 from sennit.interfaces import Framing, MessageHandler
 from sennit.model.request import Closed
@@ -140,7 +152,7 @@ class StreamTransport(Protocol):
             self._guard(self.handler.connection_made, self)
         finally:
             self._outlet.uncork()
-        if self.socket is not None:
+        if self.socket is not None and COMPILED:
             self.socket.read_messages(
                 self, self.connection.reader, self.handler.message_received, settings.streaming
             )

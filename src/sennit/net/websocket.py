@@ -18,8 +18,8 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from sennit.engine.build import Chunk
 from sennit.engine.close import GOING_AWAY, INTERNAL_ERROR, NORMAL, encode_close
-from sennit.engine.event import Chunk
 from sennit.engine.frame import BINARY, TEXT
 from sennit.errors import (
     ConnectionClosed,

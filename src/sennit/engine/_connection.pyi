@@ -1,0 +1,1 @@
+from sennit.engine.connection import Connection as Connection

@@ -1,0 +1,1 @@
+from sennit.engine.draft import Draft as Draft

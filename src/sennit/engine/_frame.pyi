@@ -1,0 +1,1 @@
+from sennit.engine.frame import encode_frame as encode_frame

@@ -1,0 +1,1 @@
+from sennit.engine.mask import apply_mask as apply_mask

@@ -1,0 +1,1 @@
+from sennit.engine.reader import Reader as Reader

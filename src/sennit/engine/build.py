@@ -1,0 +1,55 @@
+"""The engine in the build that is used: compiled where that is there, else as it is written.
+
+Whoever is not of the engine has these names from here, so that one process has one build.
+``SENNIT_NO_EXTENSIONS=1`` in the environment makes it the one that is written.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sennit.engine.connection import CLIENT, CLOSED, CLOSING, OPEN, SERVER, Connection
+from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
+from sennit.engine.frame import encode_frame
+from sennit.engine.mask import apply_mask
+from sennit.engine.reader import Reader
+from sennit.engine.utf8 import Utf8Checker, is_utf8
+
+__all__ = [
+    "CLIENT",
+    "CLOSED",
+    "CLOSING",
+    "COMPILED",
+    "OPEN",
+    "SERVER",
+    "Chunk",
+    "Close",
+    "Connection",
+    "Event",
+    "Failure",
+    "Message",
+    "Ping",
+    "Pong",
+    "Reader",
+    "Utf8Checker",
+    "apply_mask",
+    "encode_frame",
+    "is_utf8",
+]
+
+COMPILED = False
+"""Whether it is the compiled one."""
+
+if not TYPE_CHECKING and os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
+    with suppress(ImportError):
+        # All of it or nothing: the connection is the last to be there.
+        from sennit.engine._connection import Connection
+        from sennit.engine._event import Chunk, Close, Event, Failure, Message, Ping, Pong
+        from sennit.engine._frame import encode_frame
+        from sennit.engine._mask import apply_mask
+        from sennit.engine._reader import Reader
+        from sennit.engine._utf8 import Utf8Checker, is_utf8
+
+        COMPILED = True
