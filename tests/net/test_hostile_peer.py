@@ -5,6 +5,7 @@ The bounds are those that ``docs/guide/websocket-limit.md`` names, and each test
 
 from __future__ import annotations
 
+import os
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -410,3 +411,27 @@ def test_a_peer_that_neither_reads_nor_speaks() -> None:
     with pytest.raises(ConnectionClosedError, match="nothing was heard after a ping"):
         outcome(waiting)
     assert room.clock.getDelayedCalls() == []
+
+
+def test_all_of_it_at_once() -> None:
+    """What one connection holds by all of these together: under 512 KiB, 1 MiB for a moment."""
+    sockets, handler = holding()
+    guest = Compressing(Room(handler, compression=True), Deflate())
+    guest.socket.room = 0
+    pings = frame(PING, b"x" * 125) * 100
+    almost = bytes(65_500)
+    bomb = guest.engine.send(bytes(READ), binary=True)
+    last = frame(0, b"and out", fin=True) + bomb * 800
+    with costing(MIB, 20):
+        while sockets[0].send_nowait(os.urandom(64_000)):
+            pass
+        for _ in range(10):
+            guest.socket.deliver(pings)
+        guest.socket.deliver(frame(BINARY, almost))
+        guest.socket.deliver(frame(BINARY, almost, fin=False))
+        assert guest.socket.reading
+        guest.socket.deliver(last[:READ])
+        assert not guest.socket.reading
+        assert tracemalloc.get_traced_memory()[0] < 512 * KIB
+    assert not sockets[0].closed
+    assert sockets[0].buffered > 100_000
