@@ -32,9 +32,10 @@ nitpick_ignore = [
 ]
 nitpick_ignore_regex = [
     # Other people's classes: where they are documented is on the network, and builds do without.
-    (r"py:class", r"(asyncio|collections|enum|pathlib|typing|twisted|zope)\..*"),
-    # The type variables of decorators, which give back what they take.
+    (r"py:(class|exc)", r"(asyncio|collections|enum|pathlib|typing|twisted|zope)\..*"),
+    # Type variables: of decorators, which give back what they take, and of what is waited for.
     (r"py:class", r"sennit\.hub\.\w+\.(Handler|ToText)"),
+    (r"py:class", r"sennit\.testing\.loop\.T"),
 ]
 
 html_theme = "furo"

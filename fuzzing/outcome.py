@@ -73,7 +73,7 @@ def outcome_of(connection: Connection, pieces: Sequence[bytes], limit: int) -> O
 def _ended_stream(connection: Connection) -> bool:
     if connection.deflate is None:
         return False
-    return connection._reader._decompressor._keeping  # noqa: SLF001 - nobody else needs to know
+    return connection.reader._decompressor._keeping  # noqa: SLF001 - nobody else needs to know
 
 
 def _hear(outcome: Outcome, event: Event, sent: bool, limit: int, *, deflated: bool) -> None:

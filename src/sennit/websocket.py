@@ -31,6 +31,7 @@ The faster style is an object for each connection, which is notified::
     websocket.listen(reactor, "tcp:8000", Echo)
 """
 
+from sennit.engine.deflate import Deflate
 from sennit.errors import (
     ConnectionClosed,
     ConnectionClosedError,
@@ -42,6 +43,7 @@ from sennit.model.request import Closed, ConnectionRequest
 from sennit.net.backoff import Backoff
 from sennit.net.broadcast import broadcast
 from sennit.net.client import ConnectOptions, connect, reconnect
+from sennit.net.flow import MessageConsumer, MessageProducer
 from sennit.net.limit import Limits
 from sennit.net.listener import listen, resource, service
 from sennit.net.mount import Accept, HandshakeHook, Subprotocols
@@ -61,12 +63,15 @@ __all__ = [
     "ConnectionClosedError",
     "ConnectionClosedOK",
     "ConnectionRequest",
+    "Deflate",
     "Handler",
     "HandlerResource",
     "HandshakeError",
     "HandshakeHook",
     "Limits",
     "LocalProtocolError",
+    "MessageConsumer",
+    "MessageProducer",
     "MessageReceiver",
     "Reconnecting",
     "Subprotocols",

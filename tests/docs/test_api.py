@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 import sennit
-from sennit import websocket
+from sennit import testing, websocket
 from tests.docs.page import ROOT, Page
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -16,8 +16,8 @@ REFERENCE = ROOT / "docs" / "reference"
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(sennit, "api.md"), (websocket, "api-websocket.md")],
-    ids=["api", "websocket"],
+    [(sennit, "api.md"), (websocket, "api-websocket.md"), (testing, "api-testing.md")],
+    ids=["api", "websocket", "testing"],
 )
 def test_every_name_is_there(module: ModuleType, name: str) -> None:
     """Described by a directive of Sphinx, or said to be described elsewhere."""

@@ -13,12 +13,13 @@ from twisted.python.usage import UsageError
 
 from sennit.cli.command import main
 from sennit.cli.plugin import Options
+from sennit.cli.websocket import Options as WebSocketOptions
 from tests.docs.page import PAGES, ROOT, Page
 
 FILES = (*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "apps" / "chat" / "README.md")
 
 _SENNIT = re.compile(r"(?:^|[\s=/])sennit((?: +[^\s`]+)+)")
-_TWIST = re.compile(r"\btwistd?\b.*? sennit((?: +[^\s`]+)*)")
+_TWIST = re.compile(r"\btwistd?\b.*? (sennit|websocket)((?: +[^\s`]+)*)")
 _MAKE = re.compile(r"^make((?: +[\w=.-]+)*)")
 TARGETS = frozenset(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -39,7 +40,7 @@ def check(line: str) -> bool:
         AssertionError: it is not one that exists.
     """
     if (match := _TWIST.search(line)) is not None:
-        _check_twist(shlex.split(match[1]))
+        _check_twist(Options if match[1] == "sennit" else WebSocketOptions, shlex.split(match[2]))
     elif (match := _SENNIT.search(line)) is not None:
         _check_sennit(shlex.split(match[1]))
     elif (match := _MAKE.match(line)) is not None:
@@ -61,12 +62,13 @@ def _check_sennit(arguments: list[str]) -> None:
         raise AssertionError(error.format_message()) from error
 
 
-def _check_twist(arguments: list[str]) -> None:
-    kind: Any = Options
+def _check_twist(kind: Any, arguments: list[str]) -> None:
     options = kind()
     options.postOptions = lambda: None  # The configuration's file need not be here.
     try:
         options.parseOptions(arguments)
+    except SystemExit:
+        pass  # --help
     except UsageError as error:
         raise AssertionError(str(error)) from error
 
@@ -89,6 +91,7 @@ def test_commands(page: Page) -> None:
         "sennit serve notes:app --reactor steam",
         ".venv/bin/sennit serve --log-level loud",
         "twist --reactor asyncio sennit --reactor asyncio notes:app",
+        "twist websocket --port 80 echo:echo",
         "make a-wish",
     ],
 )
@@ -105,6 +108,7 @@ def test_wrong_commands_are_found(line: str) -> None:
         "sennit serve notes:app --port 80",
         "make serve PORT=80",
         "twist sennit --port 80",
+        "twist websocket --listen tcp:80 echo:echo",
     ],
 )
 def test_right_commands_are_let_through(line: str) -> None:

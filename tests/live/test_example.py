@@ -6,9 +6,11 @@ import random
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from sennit import websocket
 from sennit.engine.build import Message
 from tests.live.client import Peer
 from tests.live.process import Process
@@ -216,14 +218,29 @@ def test_port_in_use(start_process: Start, name: str) -> None:
 
 
 @EXAMPLES
-def test_compression(start_process: Start, free_port: int, name: str) -> None:
-    """--compression on is refused in one line until there is any; off is fine."""
-    arguments = [f"examples/{name}.py", "--port", str(free_port), "--compression"]
-    process = start_process([*arguments, "on"])
-    assert process.wait() == 2
-    (line,) = process.lines
-    assert "--compression on" in line
-    start_process([*arguments, "off"], line="listening on")
+@pytest.mark.parametrize("compression", ["on", "off"])
+def test_compression(
+    run: Callable[..., Any],
+    reactor: Any,
+    start_process: Start,
+    free_port: int,
+    name: str,
+    compression: str,
+) -> None:
+    """``--compression on`` agrees on it with a client that offers it, ``off`` does not."""
+    arguments = [f"examples/{name}.py", "--port", str(free_port), "--compression", compression]
+    start_process(arguments, line="listening on")
+
+    async def talk() -> bool:
+        url = f"ws://127.0.0.1:{free_port}/"
+        ws = await websocket.connect(reactor, url, compression=True)
+        await ws.send("hello " * 1000)
+        assert await ws.recv() == "hello " * 1000
+        agreed = ws._transport.connection.deflate is not None
+        await ws.close()
+        return agreed
+
+    assert run(talk()) == (compression == "on")
 
 
 @EXAMPLES

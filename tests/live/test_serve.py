@@ -152,6 +152,7 @@ def test_signal(start_process: Start, free_port: int, reactor: str, number: sign
         process.signal(number)
         for peer in (ann, plain, silent):
             assert peer.closed() == (3001, "shutdown")
+        assert half.response().status == 503
         assert half.ended()
         assert idle.ended()
         assert process.wait() == 0

@@ -1,10 +1,11 @@
 """What a peer can cost: for each kind of malice a bound, in bytes and in seconds.
 
-The bounds are those that the page "WebSockets" of the guide names.
+The bounds are those that ``docs/guide/websocket-limit.md`` names, and each test is named there.
 """
 
 from __future__ import annotations
 
+import os
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -17,14 +18,25 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 from sennit.engine.build import Close, Message, Pong
+from sennit.engine.deflate import Deflate
 from sennit.errors import ConnectionClosedError
+from sennit.model.request import ConnectionRequest
+from sennit.net.coroutine import runner_for
+from sennit.net.front_door import FrontDoor
+from sennit.net.mount import HandlerMount
+from sennit.net.setting import WebSocketSettings
 from sennit.net.websocket import WebSocket
 from tests.double import outcome
 from tests.engine.wire import frame
+from tests.net.double import FakeSocket, status_of, upgrade_request
+from tests.net.test_compression import Compressing
 from tests.net.test_websocket import Guest, Room, echo, holding
 
 TEXT, BINARY, PING = 1, 2, 9
 KIB = 1024
+MIB = 1024 * KIB
+READ = 64 * KIB
+"""Bytes that a transport of Twisted's reads at once."""
 
 
 @contextmanager
@@ -61,6 +73,90 @@ def close_of(guest: Guest) -> tuple[int, str]:
     close = guest.hear()[-1]
     assert isinstance(close, Close)
     return close.code, close.reason
+
+
+def arrive(door: FrontDoor) -> Any:
+    """Return a connection that has said nothing yet."""
+    socket: Any = FakeSocket(door.buildProtocol(None))
+    socket.protocol.makeConnection(socket)
+    return socket
+
+
+def in_reads(wire: bytes) -> Iterator[bytes]:
+    """Yield bytes as a transport reads them."""
+    for start in range(0, len(wire), READ):
+        yield wire[start : start + READ]
+
+
+# -- before there is a WebSocket -----------------------------------------------------------------
+
+
+def test_a_head_that_drips(bystander: tuple[Room, Guest]) -> None:
+    """It has ``head_timeout``, 10 seconds in all, and then gets 408."""
+    room = bystander[0]
+    socket = arrive(room.door)
+    with costing(64 * KIB, 5):
+        for byte in upgrade_request("/")[:10]:
+            assert not socket.taken
+            socket.deliver(bytes([byte]))
+            room.clock.advance(1)
+    socket.drain()
+    assert status_of(socket.taken) == 408
+    room.clock.advance(5)
+    assert socket.aborted
+
+
+def test_a_head_without_end(bystander: tuple[Room, Guest]) -> None:
+    """Of a head ``max_head`` bytes are kept, 16 KiB; a longer one gets 431, and 5 seconds to go."""
+    room = bystander[0]
+    socket = arrive(room.door)
+    wire = b"GET / HTTP/1.1\r\nX: " + b"x" * MIB
+    with costing(256 * KIB, 5):
+        for data in in_reads(wire):
+            socket.deliver(data)
+    socket.drain()
+    assert status_of(socket.taken) == 431
+    room.clock.advance(5)
+    assert socket.aborted
+
+
+def test_connections_that_say_nothing(bystander: tuple[Room, Guest]) -> None:
+    """There are ``max_handshakes`` at most, 1024, for ten seconds; one more gets 503 at once."""
+    room = bystander[0]
+    silent = [arrive(room.door) for _ in range(1024)]
+    late = arrive(room.door)
+    late.drain()
+    assert status_of(late.taken) == 503
+    room.clock.advance(10)
+    for socket in silent:
+        socket.drain()
+        assert status_of(socket.taken) == 408
+    room.clock.advance(5)
+    assert all(socket.aborted for socket in silent)
+
+
+def test_a_client_that_talks_before_it_is_let_in() -> None:
+    """While ``on_handshake`` decides 16 KiB and one read are kept; after 10 seconds it gets 503."""
+    room = Room(echo)
+    undecided: Deferred[None] = Deferred(lambda _: None)
+
+    def check(_request: ConnectionRequest) -> Deferred[None]:
+        return undecided
+
+    mount = HandlerMount(room.clock, echo, runner_for(room.clock), on_handshake=check)
+    door = FrontDoor(room.clock, {"*": mount}, None, WebSocketSettings())
+    socket = arrive(door)
+    socket.deliver(upgrade_request("/"))
+    kept = 0
+    with costing(256 * KIB, 5):
+        while socket.reading:
+            socket.deliver(b"x" * KIB)
+            kept += 1
+    assert kept == 17
+    room.clock.advance(10)
+    socket.drain()
+    assert status_of(socket.taken) == 503
+    assert undecided.called
 
 
 # -- frames that are too much --------------------------------------------------------------------
@@ -126,6 +222,70 @@ def test_small_messages_without_end() -> None:
 
 def _recv(ws: WebSocket) -> Deferred[str | bytes]:
     return Deferred.fromCoroutine(ws.recv())
+
+
+# -- compressed messages -------------------------------------------------------------------------
+
+
+def bombing(room: Room, size: int, *, pieces: int = 1) -> tuple[Compressing, bytes]:
+    """Return a guest who compresses, and a message of so many zeros as it sends it."""
+    guest = Compressing(room, Deflate())
+    piece = bytes(size // pieces)
+    wire = guest.engine.send(piece, binary=True, fin=pieces == 1)
+    for number in range(1, pieces):
+        wire += guest.engine.send_more(piece, fin=number == pieces - 1)
+    return guest, wire
+
+
+def test_a_bomb() -> None:
+    """10 MB of zeros are 10 KB on the wire: they are refused at ``max_message``, not after."""
+    room = Room(echo, compression=True)
+    guest, wire = bombing(room, 10_000_000)
+    assert len(wire) < 16 * KIB
+    with costing(512 * KIB, 5):
+        guest.socket.deliver(wire)
+        assert close_of(guest) == (1009, "a message has at most 65536 bytes")
+
+
+def test_a_bomb_in_pieces() -> None:
+    """As a stream a message may be of any size; no more comes out than is taken."""
+    sockets, handler = holding()
+    room = Room(handler, compression=True, streaming=True, max_message=1 << 40)
+    guest, wire = bombing(room, 256 * MIB, pieces=256)
+    assert len(wire) < 512 * KIB
+    with costing(512 * KIB, 5):
+        guest.socket.deliver(next(in_reads(wire)))
+        assert not guest.socket.reading
+        pieces = sockets[0].recv_streaming()
+        for _ in range(100):
+            assert len(outcome(Deferred.fromCoroutine(_next(pieces)))) <= 64 * KIB
+        assert not guest.socket.reading
+
+
+async def _next(pieces: Any) -> Any:
+    return await anext(pieces)
+
+
+def test_a_farewell_of_bombs() -> None:
+    """Of what came before a loss and was not received yet, 8 MiB are kept."""
+    sockets, handler = holding()
+    guest = Compressing(Room(handler, compression=True), Deflate())
+    message = bytes(64 * KIB)
+    wire = b"".join(guest.engine.send(message, binary=True) for _ in range(500))
+    assert len(wire) < READ
+    received: list[int] = []
+
+    async def receive() -> None:
+        async for message in sockets[0]:
+            received.append(len(message))  # noqa: PERF401 - one by one, none of them kept
+
+    with costing(10 * MIB, 5):
+        guest.socket.deliver(wire)
+        assert not guest.socket.reading
+        guest.lose()
+        with pytest.raises(ConnectionClosedError, match="too much to keep"):
+            outcome(Deferred.fromCoroutine(receive()))
+    assert 8 * MIB < sum(received) <= 8 * MIB + 2 * 64 * KIB
 
 
 # -- control frames ------------------------------------------------------------------------------
@@ -234,3 +394,44 @@ def test_a_peer_that_never_reads() -> None:
         assert taken == 66
         assert not sockets[0].send_nowait(b"x")
         assert sockets[0].buffered < 70_000
+
+
+def test_a_peer_that_neither_reads_nor_speaks() -> None:
+    """It is as good as dead, and found like one: after 40 seconds."""
+    sockets, handler = holding()
+    room = Room(handler, ping_interval=20, ping_timeout=20)
+    guest = room.enter()
+    guest.socket.room = 0
+    assert sockets[0].send_nowait(b"x" * READ)
+    waiting: Any = sockets[0].send(b"y")
+    for _ in range(41):
+        room.clock.advance(1)
+    assert guest.socket.aborted
+    guest.lose()
+    with pytest.raises(ConnectionClosedError, match="nothing was heard after a ping"):
+        outcome(waiting)
+    assert room.clock.getDelayedCalls() == []
+
+
+def test_all_of_it_at_once() -> None:
+    """What one connection holds by all of these together: under 512 KiB, 1 MiB for a moment."""
+    sockets, handler = holding()
+    guest = Compressing(Room(handler, compression=True), Deflate())
+    guest.socket.room = 0
+    pings = frame(PING, b"x" * 125) * 100
+    almost = bytes(65_500)
+    bomb = guest.engine.send(bytes(READ), binary=True)
+    last = frame(0, b"and out", fin=True) + bomb * 800
+    with costing(MIB, 20):
+        while sockets[0].send_nowait(os.urandom(64_000)):
+            pass
+        for _ in range(10):
+            guest.socket.deliver(pings)
+        guest.socket.deliver(frame(BINARY, almost))
+        guest.socket.deliver(frame(BINARY, almost, fin=False))
+        assert guest.socket.reading
+        guest.socket.deliver(last[:READ])
+        assert not guest.socket.reading
+        assert tracemalloc.get_traced_memory()[0] < 512 * KIB
+    assert not sockets[0].closed
+    assert sockets[0].buffered > 100_000

@@ -145,14 +145,14 @@ def reconnect(
         url: as for :func:`connect`.
         backoff: how long to wait between two tries; half a second at most at first, half a
             minute in the end, if ``None``. A server's ``Retry-After`` is waited for as well.
-        retry: called with the error of an attempt, or the :class:`ConnectionClosed` of a
+        retry: called with the error of an attempt, or the :class:`sennit.ConnectionClosed` of a
             connection: whether another try is worth it; see
-            :func:`sennit.net.retry.worth_retrying`.
+            :func:`worth_retrying`.
         random: returns a number from 0 to 1.
         options: what :func:`connect` takes.
 
     Returns:
-        The connections: what the loop is over, with :meth:`~Reconnecting.stop` to end it.
+        What the loop is over, with :meth:`~Reconnecting.stop` to end it.
 
     Raises:
         ValueError: as by :func:`connect`.

@@ -53,7 +53,7 @@ class Reconnecting:
         connect: makes one attempt.
         backoff: how long to wait.
         retry: whether it is worth another try; called with each error, one by which an attempt
-            failed or a :class:`ConnectionClosed`.
+            failed or a :class:`sennit.ConnectionClosed`.
         random: returns a number from 0 to 1.
         name: of the server, for the log.
 

@@ -65,7 +65,7 @@ class Link:
 
     @property
     def open(self) -> bool:
-        """Whether an end of it is still in use: after a :meth:`drop` one may be, for long."""
+        """Whether an end of it is still in use. After a :meth:`drop` one may be, for long."""
         return not (self._client.closed and self._server.closed)
 
     @property

@@ -406,7 +406,7 @@ class Loop:
         whatever is still connected is cut off.
 
         Raises:
-            ReactorNotRunning: it was stopped before.
+            twisted.internet.error.ReactorNotRunning: it was stopped before.
         """
         if self._stopping or not self.running:
             raise ReactorNotRunning("it was stopped before")
