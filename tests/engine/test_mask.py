@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sennit.engine.build import apply_mask
-from tests.engine.wire import naive_mask
+from tests.engine.wire import KEY, naive_mask
 
 pytestmark = pytest.mark.usefixtures("build")
 
@@ -18,6 +18,15 @@ def test_it_is_what_the_rfc_says(data: bytes, key: bytes, offset: int) -> None:
     masked = apply_mask(data, key, offset)
     assert masked == naive_mask(data, key, offset)
     assert apply_mask(masked, key, offset) == data
+
+
+@pytest.mark.parametrize("size", [4095, 4096, 4097, 8192, 20_001])
+def test_long_payloads(size: int) -> None:
+    """Whatever they are cut into on the way."""
+    data = bytes(range(256)) * (size // 256 + 1)
+    for offset in range(4):
+        masked = apply_mask(data[:size], KEY, offset)
+        assert masked == naive_mask(data[:size], KEY, offset)
 
 
 def test_any_buffer_can_be_masked() -> None:

@@ -50,8 +50,14 @@ cdef inline void mask_into(
 cdef inline bytes unmask(
     const unsigned char *buffer, Py_ssize_t start, Py_ssize_t stop, bytes key, int turn
 ):
-    """Return a piece of a masked payload; ``turn`` bytes of it, modulo 4, came before."""
-    cdef bytes data = PyBytes_FromStringAndSize(NULL, stop - start)
+    """Return a piece of a payload; ``turn`` bytes of it, modulo 4, came before.
+
+    An empty key means that it is not masked.
+    """
+    cdef bytes data
+    if not key:
+        return PyBytes_FromStringAndSize(<const char *> buffer + start, stop - start)
+    data = PyBytes_FromStringAndSize(NULL, stop - start)
     mask_into(
         <unsigned char *> PyBytes_AS_STRING(data),
         buffer + start,

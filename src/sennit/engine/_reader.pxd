@@ -38,7 +38,8 @@ cdef class Reader:
     cdef readonly bint final
     """Whether the message ends with it."""
 
-    cdef bint _masked
+    cdef int _mask_bit
+    cdef int _least
     cdef bint _streaming
     cdef bint _compressed
     cdef bint _compression
@@ -65,29 +66,45 @@ cdef class Reader:
     cdef Draft _draft
     cdef Utf8Checker _checker
 
-    cpdef feed(self, bytes data)
+    @cython.locals(first=int, index=Py_ssize_t, size=Py_ssize_t, start=Py_ssize_t, stop=Py_ssize_t)
+    @cython.locals(buffer="const unsigned char *", payload=bytes)
     cpdef bint advance(self) except -1
+    cpdef feed(self, bytes data)
     cpdef tuple next_item(self)
-    cdef bint _advance(self) except -1
     cdef bint _give(self, int opcode, bytes payload, bint final) except -1
-    @cython.locals(buffer="const unsigned char *", index=Py_ssize_t, available=Py_ssize_t,
-                   first=int, second=int, size="long long", wide=int)
+
+    @cython.locals(available=Py_ssize_t, first=int, index=Py_ssize_t, second=int, size="long long")
+    @cython.locals(buffer="const unsigned char *")
     cdef bint _read_head(self) except -1
-    @cython.locals(buffer="const unsigned char *", size="long long", place=Py_ssize_t)
-    cdef long long _read_size(self, Py_ssize_t index, int wide) except -1
+    @cython.locals(buffer="const unsigned char *", place=Py_ssize_t, size="long long")
+    cdef long long _read_size(self, Py_ssize_t index) except -1
+    @cython.locals(opcode=int)
     cdef int _check_first(self, int first) except -1
     cdef int _check_reserved(self, int first, int opcode) except -1
-    cdef int _check_second(self, int opcode, int second) except -1
-    cdef int _begin(self, int first, long long size) except -1
+    cdef int _check_second(self, int first, int second) except -1
+    @cython.locals(opcode=int)
     cdef int _count(self, int first, long long size) except -1
     cdef int _grow(self, long long size) except -1
+
+    @cython.locals(size=Py_ssize_t, start=Py_ssize_t, stop=Py_ssize_t, turn=int)
+    @cython.locals(control=bint, data=bytes, final=bint, plain=bint, whole=bint)
     cdef bint _read_payload(self) except -1
-    cdef bytes _cut(self, Py_ssize_t start, Py_ssize_t stop, int turn)
+    @cython.locals(data=bytes, final=bint, room="long long", size=Py_ssize_t)
     cdef bint _inflate(self) except -1
     cdef bint _take_control(self, bytes data, bint whole) except -1
+    @cython.locals(message=int)
     cdef bint _take_data(self, bytes data, bint final) except -1
-    cdef bint _add(self, const unsigned char *buffer, Py_ssize_t start, Py_ssize_t stop,
-                   bytes key, int turn, bint final) except -1
+    @cython.locals(draft=Draft, message=int)
+    cdef bint _add(
+        self,
+        const unsigned char *buffer,
+        Py_ssize_t start,
+        Py_ssize_t stop,
+        bytes key,
+        int turn,
+        bint final,
+    ) except -1
+    @cython.locals(right=bint)
     cdef int _check_text(self, bytes data, bint final) except -1
 
 

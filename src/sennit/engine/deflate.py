@@ -350,6 +350,10 @@ class Decompressor:
                 return data
         return b""
 
+    def is_empty(self) -> bool:
+        """Return whether all has come out of what was fed."""
+        return not self._input and not self._more
+
     def end(self) -> None:
         """Note that a message is complete: all of it was read."""
         if not self._takeover:

@@ -35,7 +35,7 @@ class Draft:
         Returns:
             Whether a text is still, or with ``final`` is, UTF-8.
         """
-        piece = unmask(buffer, start, stop, key, turn) if key else buffer[start:stop]
+        piece = unmask(buffer, start, stop, key, turn)
         self._data += piece
         return self._checker is None or self._checker.check(piece, final)
 

@@ -69,8 +69,9 @@ class Reader:
         "_fragments",
         "_index",
         "_key",
+        "_least",
         "_left",
-        "_masked",
+        "_mask_bit",
         "_max_fragments",
         "_max_message",
         "_message",
@@ -95,7 +96,10 @@ class Reader:
         self.opcode = 0
         self.payload = b""
         self.final = False
-        self._masked = role == SERVER
+        self._mask_bit = 0x80 if role == SERVER else 0
+        """What the second byte of a frame has to have of the first bit."""
+        self._least = 6 if role == SERVER else 2
+        """Bytes in the shortest head."""
         self._max_message = min(max_message, _LONGEST)
         self._max_fragments = min(max_fragments, _LONGEST)
         self._small = min(max_message, CONTROL_LIMIT) if max_fragments > 0 else -1
@@ -148,32 +152,35 @@ class Reader:
         """
         return (self.opcode, self.payload, self.final) if self.advance() else None
 
-    def advance(self) -> bool:
+    def advance(self) -> bool:  # noqa: C901, PLR0912 - a small message in one go, for speed
         """Go to the next item and return ``True``; ``False`` when more bytes are needed for one.
 
         Raises:
             RemoteProtocolError: the peer broke the protocol; nothing may be asked any more.
         """
-        index = self._index
-        if self._state == _HEAD and not self._message and self._end - index > 1:
-            # The usual case in one go: a whole message of at most 125 bytes in one frame.
-            buffer = self._buffer
-            first = buffer[index]
-            # One of the wrong role has over 125 bytes here.
-            size = buffer[index + 1] ^ 0x80 if self._masked else buffer[index + 1]
-            start = index + 6 if self._masked else index + 2
-            stop = start + size
-            if first in (0x81, 0x82) and size <= self._small and stop <= self._end:
-                self._index = stop
-                payload = unmask_whole(buffer, start, stop) if self._masked else buffer[start:stop]
-                if first == 0x81 and not is_utf8(payload):
-                    raise RemoteProtocolError(INVALID_DATA, "the text is not UTF-8")
-                return self._give(first & 0x0F, payload, True)
-        return self._advance()
-
-    def _advance(self) -> bool:
         while True:
             if self._state == _HEAD:
+                index = self._index
+                if not self._message and self._end - index > 1:
+                    # The usual case in one go: a whole message of at most 125 bytes in one frame.
+                    buffer = self._buffer
+                    first = buffer[index]
+                    # One of the wrong role has over 125 bytes here.
+                    size = buffer[index + 1] ^ self._mask_bit
+                    start = index + self._least
+                    stop = start + size
+                    if first in (0x81, 0x82) and size <= self._small and stop <= self._end:
+                        self._index = stop
+                        if self._mask_bit:
+                            payload = unmask_whole(buffer, start, stop)
+                        else:
+                            payload = buffer[start:stop]
+                        if first == 0x81 and not is_utf8(payload):
+                            raise RemoteProtocolError(INVALID_DATA, "the text is not UTF-8")
+                        self.opcode = first & 0x0F
+                        self.payload = payload
+                        self.final = True
+                        return True
                 if not self._read_head():
                     break
             elif self._state == _INFLATING:
@@ -199,7 +206,7 @@ class Reader:
 
     # -- the head of a frame ---------------------------------------------------------------------
 
-    def _read_head(self) -> bool:
+    def _read_head(self) -> bool:  # noqa: C901 - one pass over the head, for speed
         buffer = self._buffer
         index = self._index
         available = self._end - index
@@ -210,32 +217,44 @@ class Reader:
         first = buffer[index]
         second = buffer[index + 1]
         self._check_first(first)
-        self._check_second(first & 0x0F, second)
+        self._check_second(first, second)
         size = second & 0x7F
         index += 2
-        if size > CONTROL_LIMIT:
-            wide = 2 if size == 126 else 8
-            if self._end - index < wide:
+        if size == 126:
+            if available < 4:
                 return False
-            size = self._read_size(index, wide)
-            index += wide
-        if self._masked:
+            size = buffer[index] << 8 | buffer[index + 1]
+            index += 2
+            if size < 126:
+                raise RemoteProtocolError(PROTOCOL_ERROR, "a length is in its shortest form")
+        elif size == 127:
+            if available < 10:
+                return False
+            size = self._read_size(index)
+            index += 8
+        if self._mask_bit:
             if self._end - index < 4:
                 return False
             self._key = buffer[index : index + 4]
             index += 4
         self._index = index
-        self._begin(first, size)
+        self._current = first & 0x0F
+        self._fin = first & 0x80 != 0
+        self._left = size
+        self._turn = 0
+        self._state = _PAYLOAD
+        if not first & 0x8:
+            self._count(first, size)
         return True
 
-    def _read_size(self, index: int, wide: int) -> int:
+    def _read_size(self, index: int) -> int:
         buffer = self._buffer
-        if wide == 8 and buffer[index] & 0x80:
+        if buffer[index] & 0x80:
             raise RemoteProtocolError(PROTOCOL_ERROR, "a length has 63 bits")
         size = 0
-        for place in range(index, index + wide):
+        for place in range(index, index + 8):
             size = size << 8 | buffer[place]
-        if size < (126 if wide == 2 else 0x10000):
+        if size < 0x10000:
             raise RemoteProtocolError(PROTOCOL_ERROR, "a length is in its shortest form")
         return size
 
@@ -265,24 +284,16 @@ class Reader:
                 PROTOCOL_ERROR, "only the first frame of a message says that it is compressed"
             )
 
-    def _check_second(self, opcode: int, second: int) -> None:
-        if self._masked:
-            if not second & 0x80:
-                raise RemoteProtocolError(PROTOCOL_ERROR, "a client masks its frames")
-        elif second & 0x80:
-            raise RemoteProtocolError(PROTOCOL_ERROR, "a server does not mask its frames")
-        if opcode & 0x8 and second & 0x7F > CONTROL_LIMIT:
+    def _check_second(self, first: int, second: int) -> None:
+        if second & 0x80 != self._mask_bit:
+            raise RemoteProtocolError(
+                PROTOCOL_ERROR,
+                "a client masks its frames"
+                if self._mask_bit
+                else "a server does not mask its frames",
+            )
+        if first & 0x8 and second & 0x7F > CONTROL_LIMIT:
             raise RemoteProtocolError(PROTOCOL_ERROR, "a control frame has at most 125 bytes")
-
-    def _begin(self, first: int, size: int) -> None:
-        opcode = first & 0x0F
-        self._current = opcode
-        self._fin = first & 0x80 != 0
-        self._left = size
-        self._turn = 0
-        self._state = _PAYLOAD
-        if not opcode & 0x8:
-            self._count(first, size)
 
     def _count(self, first: int, size: int) -> None:
         opcode = first & 0x0F
@@ -320,38 +331,36 @@ class Reader:
         final = whole and self._fin
         if whole:
             self._state = _HEAD
-        if self._current & 0x8:
-            return self._take_control(self._cut(start, stop, turn), whole)
+        control = self._current & 0x8 != 0
+        plain = not (control or self._compressed or self._streaming)
+        if plain and (self._draft is not None or not final):
+            return self._add(self._buffer, start, stop, self._key, turn, final)
+        data = unmask(self._buffer, start, stop, self._key, turn)
+        if control:
+            return self._take_control(data, whole)
         if self._compressed:
-            self._decompressor.feed(self._cut(start, stop, turn), final=final)
+            self._decompressor.feed(data, final=final)
             self._state = _INFLATING
             return False
-        if self._streaming or (final and self._draft is None):
-            return self._take_data(self._cut(start, stop, turn), final)
-        return self._add(self._buffer, start, stop, self._key, turn, final)
-
-    def _cut(self, start: int, stop: int, turn: int) -> bytes:
-        if self._key:
-            return unmask(self._buffer, start, stop, self._key, turn)
-        return self._buffer[start:stop]
+        return self._take_data(data, final)
 
     def _inflate(self) -> bool:
         decompressor = self._decompressor
         room = self._max_message - self._size
         # One byte over the limit shows that there is more.
         data = decompressor.read(CHUNK if room >= CHUNK else room + 1)
-        if data:
-            size = len(data)
-            if size > room and self._message == TEXT:
-                # Wrong text before the limit is wrong text, however it was cut on its way.
-                self._take_data(data[:room], False)
-            self._grow(size)
+        size = len(data)
+        if size > room and self._message == TEXT:
+            # Wrong text before the limit is wrong text, however it was cut on its way.
+            self._take_data(data[:room], False)
+        self._grow(size)
+        if not decompressor.is_empty():
             return self._take_data(data, False)
         self._state = _PAYLOAD if self._left else _HEAD
-        if self._left or not self._fin:
-            return False
-        decompressor.end()
-        return self._take_data(b"", True)
+        final = self._fin and not self._left
+        if final:
+            decompressor.end()
+        return self._take_data(data, final)
 
     def _take_control(self, data: bytes, whole: bool) -> bool:
         if not whole:

@@ -27,6 +27,8 @@ class Utf8Checker:
             self._decoder.decode(data, final)
         except UnicodeDecodeError:
             return False
+        if not data or data[-1] < 0x80:
+            return True
         # The decoder waits for the third byte before it refuses a surrogate: ED A0 to ED BF.
         cut = self._decoder.getstate()[0]
         return len(cut) < 2 or cut[0] != 0xED or cut[1] < 0xA0
@@ -34,6 +36,8 @@ class Utf8Checker:
 
 def is_utf8(data: bytes) -> bool:
     """Return whether all of a text is UTF-8."""
+    if data.isascii():
+        return True
     try:
         data.decode()
     except UnicodeDecodeError:
