@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+import http.client
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -15,9 +16,13 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from sennit import App, Configuration, serve, websocket
+from sennit.engine.build import encode_frame
 from sennit.net.native import native_group, send_to_all
 from tests.double import LogKeeper
 from tests.live.loop import Loop
@@ -381,6 +386,50 @@ def test_a_broadcast_meets_a_peer_that_is_gone(house: House) -> None:
     house.wait(lambda: gone.lost)
 
 
+def test_a_long_broadcast_leaves_the_reactor_its_turn(house: House) -> None:
+    """What is left is sent in the next turns, and before whatever else is written meanwhile."""
+    house.group.turn = 0.0
+    pairs = [house.pair(room=4096) for _ in range(200)]
+    outlets = [recorder.transport.outlet(50_000, lambda: None, 0) for recorder, _ in pairs]
+    assert send_to_all(outlets, b"one ") == []
+    got = [drained(peer) for _, peer in pairs]
+    assert got[:64] == [b"one "] * 64
+    assert got[64:] == [b""] * 136
+    outlets[100].write(b"own ")
+    outlets[101].finish(linger=False)
+    outlets[102].abort()
+    outlets[103].cork()
+    outlets[103].write(b"corked ")
+    assert send_to_all(outlets, b"two ") == []
+    outlets[103].uncork()
+
+    def all_there() -> bool:
+        for index, (_, peer) in enumerate(pairs):
+            if index != 102:
+                got[index] += drained(peer)
+        return got[-1] == b"one two "
+
+    house.wait(all_there)
+    house.turn()
+    all_there()
+    assert got[100] == b"one own two "
+    assert got[101] == b"one "
+    assert got[103] == b"one corked two "
+    assert {bytes(data) for data in (*got[:100], *got[104:])} == {b"one two "}
+
+
+def test_a_long_broadcast_and_a_full_socket(house: House) -> None:
+    """It refuses in its turn too."""
+    house.group.turn = 0.0
+    pairs = [house.pair(room=4096) for _ in range(70)]
+    outlets = [recorder.transport.outlet(5000, lambda: None, 0) for recorder, _ in pairs]
+    outlets[69].write(b"x" * 100_000)
+    outlets[68].muted = True
+    assert send_to_all(outlets, b"hello") == [69]
+    house.wait(lambda: drained(pairs[67][1]) == b"hello")
+    assert drained(pairs[68][1]) == b""
+
+
 # -- traps ---------------------------------------------------------------------------------------
 
 
@@ -533,3 +582,188 @@ def test_accepting(house: House, loop: Loop, interface: str) -> None:
     assert listener.fileno() == -1
     loop.run(port.stopListening())
     house.wait(lambda: all(recorder.lost for recorder in accepted))
+
+
+# -- servers on it -------------------------------------------------------------------------------
+
+
+def _number(port: Any) -> int:
+    number: int = port.getHost().port
+    return number
+
+
+async def _echo(ws: websocket.WebSocket) -> None:
+    async for message in ws:
+        await ws.send(message)
+
+
+class _Told:
+    """Echoes, in the style that is notified."""
+
+    def __init__(self, ws: websocket.WebSocket) -> None:
+        self.ws = ws
+
+    def message_received(self, data: bytes, is_text: bool) -> None:
+        assert self.ws.send_nowait(data, text=is_text)
+
+
+@pytest.mark.parametrize("handler", [_echo, _Told])
+@pytest.mark.parametrize("options", [{}, {"compression": True}, {"streaming": True}])
+def test_a_server(loop: Loop, handler: Any, options: dict[str, Any]) -> None:
+    """Its plain connections are the group's; messages of every size come and go."""
+    if options == {"streaming": True} and handler is _Told:
+        options = {}
+    where = "tcp:0:interface=127.0.0.1"
+
+    async def scenario() -> None:
+        port = await websocket.listen(
+            loop.reactor, where, handler, max_message=1 << 20, max_fragments=100, **options
+        )
+        url = f"ws://127.0.0.1:{_number(port)}/"
+        compression = options.get("compression", False)
+        ws = await websocket.connect(
+            loop.reactor, url, max_message=1 << 20, compression=compression
+        )
+        (ours,) = port.connections
+        assert ours._transport.socket is not None
+        assert (ours._transport.connection.deflate is not None) == compression
+        for size in (0, 1, 125, 126, 65535, 65536, 300_000):
+            for message in ("x" * size, b"y" * size):
+                await ws.send(message)
+                assert await ws.recv() == message
+        for number in range(500):
+            await ws.send(str(number))
+        assert [await ws.recv() for _ in range(500)] == [str(number) for number in range(500)]
+        await ws.send_streaming(["a", "é", "c"])
+        assert await ws.recv() == "aéc"
+        assert await ws.ping() >= 0
+        assert websocket.broadcast(port.connections, "to all") == []
+        assert await ws.recv() == "to all"
+        await ws.close(4000, "done")
+        assert (ws.close_code, ours.close_code, ours.close_reason) == (4000, 4000, "done")
+        await port.close()
+
+    loop.run(scenario())
+
+
+def test_a_violation_on_it(loop: Loop) -> None:
+    """The close code of whatever is wrong, as on every transport; what came before counts."""
+    told: list[Any] = []
+
+    class Receiver:
+        def __init__(self, ws: websocket.WebSocket) -> None:
+            self.ws = ws
+
+        def message_received(self, data: bytes, _is_text: bool) -> None:
+            told.append(data)
+
+        def connection_lost(self, closed: websocket.Closed) -> None:
+            told.append((closed.code, closed.sent_code))
+
+    async def scenario() -> None:
+        port = await websocket.listen(loop.reactor, "tcp:0:interface=127.0.0.1", Receiver)
+        ws = await websocket.connect(loop.reactor, f"ws://127.0.0.1:{_number(port)}/")
+        await ws.send("fine")
+        transport = ws._transport
+        transport._outlet.write(encode_frame(0x1, b"\xff", mask=b"abcd") + b"and more")
+        await ws.wait_closed()
+        assert ws.close_code == 1007
+        await port.close()
+
+    loop.run(scenario())
+    assert told == [b"fine", (1006, 1007)]
+
+
+def test_pausing_on_it(loop: Loop) -> None:
+    """A receiver that pauses in the middle of what was read gets the rest when it resumes."""
+    told: list[bytes] = []
+    sockets: list[websocket.WebSocket] = []
+
+    class Receiver:
+        def __init__(self, ws: websocket.WebSocket) -> None:
+            sockets.append(ws)
+
+        def message_received(self, data: bytes, _is_text: bool) -> None:
+            told.append(data)
+            if data == b"1":
+                sockets[0].pause_reading()
+            if data == b"3":
+                sockets[0].pause_reading()
+                sockets[0].resume_reading()
+
+    async def scenario() -> None:
+        port = await websocket.listen(loop.reactor, "tcp:0:interface=127.0.0.1", Receiver)
+        ws = await websocket.connect(loop.reactor, f"ws://127.0.0.1:{_number(port)}/")
+        ws._transport._outlet.cork()
+        for number in range(5):
+            await ws.send(str(number))
+        ws._transport._outlet.uncork()
+        await until(lambda: len(told) == 2)
+        await deferLater(loop.reactor, 0.05)
+        assert told == [b"0", b"1"]
+        sockets[0].resume_reading()
+        await until(lambda: len(told) == 5)
+        assert told == [b"0", b"1", b"2", b"3", b"4"]
+        await ws.close()
+        await port.close()
+
+    async def until(condition: Callable[[], bool]) -> None:
+        while not condition():
+            await deferLater(loop.reactor, 0.001)
+
+    loop.run(scenario())
+
+
+def test_a_handler_that_fails_on_it(loop: Loop) -> None:
+    """It ends its connection with 1011, once, and is logged."""
+
+    class Receiver:
+        def __init__(self, _ws: websocket.WebSocket) -> None:
+            """Nothing to keep."""
+
+        def message_received(self, _data: bytes, _is_text: bool) -> None:
+            raise ValueError("no")
+
+    async def scenario() -> None:
+        port = await websocket.listen(loop.reactor, "tcp:0:interface=127.0.0.1", Receiver)
+        ws = await websocket.connect(loop.reactor, f"ws://127.0.0.1:{_number(port)}/")
+        await ws.send("x")
+        await ws.wait_closed()
+        assert ws.close_code == 1011
+        await port.close()
+
+    with LogKeeper() as log:
+        loop.run(scenario())
+    assert [failure.type for failure in log.failures()] == [ValueError]
+
+
+def test_pages_beside_it(loop: Loop, tmp_path: Path) -> None:
+    """A request that is no upgrade goes on over a transport of Twisted's, kept alive and all."""
+    (tmp_path / "index.html").write_text("<p>hello")
+    app = App()
+    app.raw("/plain")
+    app.namespace("room", allow_subscribe={"anonymous"})
+    configuration = Configuration(port=0, page=str(tmp_path))
+
+    async def scenario() -> None:
+        server = await serve(app, loop.reactor, None, configuration)
+        ws = await websocket.connect(loop.reactor, f"ws://127.0.0.1:{server.port}/plain")
+        (stream,) = server._door.connections
+        assert stream.socket is not None
+
+        def ask() -> list[int]:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port or 0, timeout=5)
+            statuses = []
+            for path in ("/", "/health", "/nothing"):
+                connection.request("GET", path)
+                response = connection.getresponse()
+                response.read()
+                statuses.append(response.status)
+            connection.close()
+            return statuses
+
+        assert await deferToThread(ask) == [200, 200, 404]
+        await ws.close()
+        await server.stop()
+
+    loop.run(scenario())

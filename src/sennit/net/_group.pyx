@@ -122,6 +122,7 @@ cdef enum:
     BUFFER = 131072
     OUT = 65536
     ACCEPTS = 64
+    BATCH = 64
     BURST = 262144
 
 cdef double TURN = 0.005
@@ -142,9 +143,14 @@ cdef class Group:
 
     Args:
         reactor: one that takes descriptors (``IReactorFDSet``).
+
+    Attributes:
+        turn: seconds after which the reactor has its turn again.
     """
 
     cdef readonly object reactor
+    cdef public double turn
+    cdef list _debtors
     cdef int _epoll
     cdef dict _members
     cdef uint32_t _generation
@@ -167,7 +173,9 @@ cdef class Group:
 
     def __init__(self, reactor):
         self.reactor = reactor
+        self.turn = TURN
         self._members = {}
+        self._debtors = []
         self._registered = False
 
     def __dealloc__(self):
@@ -243,6 +251,30 @@ cdef class Group:
         member._events = events
         return 0
 
+    cdef int _owe(self, Socket socket, bytes frame) except -1:
+        """Leave a frame of a broadcast for the next turn."""
+        socket._owed = frame
+        if not self._debtors:
+            self.reactor.callLater(0, self._pay)
+        self._debtors.append(socket)
+        return 0
+
+    def _pay(self):
+        """Send what broadcasts have left, for a while, those first that wait longest."""
+        cdef list debtors = self._debtors
+        cdef Py_ssize_t index = 0, count = len(debtors)
+        cdef double began = _now()
+        self._debtors = []
+        while index < count:
+            (<Socket>debtors[index])._settle()
+            index += 1
+            if index % BATCH == 0 and _now() - began > self.turn:
+                break
+        if index < count:
+            if not self._debtors:
+                self.reactor.callLater(0, self._pay)
+            self._debtors = debtors[index:] + self._debtors
+
     # -- the reactor's side ----------------------------------------------------------------------
 
     def fileno(self):
@@ -271,7 +303,7 @@ cdef class Group:
             except Exception:
                 _log.failure("a connection could not be served")
                 member._broken(Failure(ConnectionLost()))
-            if _now() - began > TURN:
+            if _now() - began > self.turn:
                 return
 
     def connectionLost(self, reason):
@@ -403,6 +435,7 @@ cdef class Socket(Member):
     cdef bint _pieces
     cdef bint _over
     cdef Py_ssize_t _gathered
+    cdef bytes _owed
     cdef readonly bint delivering
 
     # -- a transport of Twisted ------------------------------------------------------------------
@@ -620,6 +653,8 @@ cdef class Socket(Member):
         cdef list cork = self._cork
         if self._gathered:
             self._send_gathered()
+        if self._owed is not None:
+            self._settle()
         if cork:
             self._cork = []
             self._corked = 0
@@ -630,6 +665,8 @@ cdef class Socket(Member):
         cdef const char *start = PyBytes_AS_STRING(data)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
         cdef Py_ssize_t sent = 0
+        if self._owed is not None:
+            self._settle()
         if self._fd < 0 or self._shut:
             return 0
         if not self._queued:
@@ -643,6 +680,12 @@ cdef class Socket(Member):
                     return 0
         self._keep(data, sent)
         return 0
+
+    cdef int _settle(self) except -1:
+        """Send what a broadcast has left, before anything else is written."""
+        cdef bytes owed = self._owed
+        self._owed = None
+        return 0 if owed is None else self._put(owed)
 
     cdef int _keep(self, bytes data, Py_ssize_t sent) except -1:
         """Queue what the kernel has not taken of some bytes."""
@@ -793,6 +836,8 @@ cdef class Socket(Member):
         cdef Py_ssize_t size = self._gathered
         cdef Py_ssize_t sent = 0
         self._gathered = 0
+        if self._owed is not None:
+            self._settle()
         if not size or self._fd < 0 or self._shut or self._aborting:
             return 0
         if not self._queued:
@@ -824,8 +869,11 @@ cdef class Socket(Member):
         return 0
 
     cdef int _fail(self) except -1:
+        return self._fail_with(errno)
+
+    cdef int _fail_with(self, int number) except -1:
         """The kernel refuses what is written: the connection is lost, in a turn of its own."""
-        cdef object why = ConnectionLost(strerror(errno).decode())
+        cdef object why = ConnectionLost(strerror(number).decode())
         self._forget()
         self._shut = True
         self._update()
@@ -833,6 +881,7 @@ cdef class Socket(Member):
         return 0
 
     cdef void _forget(self):
+        self._owed = None
         self._queue = None
         self._cork = None
         self._queued = self._corked = self._gathered = 0
@@ -926,50 +975,80 @@ def broadcast(list sockets, bytes frame not None):
     """Give one frame to many sockets, and return the indices of those that refused it.
 
     Those that are muted take it and send nothing. Nothing in Python runs for a socket that takes it
-    whole; the GIL is released while the kernel does its work.
+    whole; the GIL is released while the kernel does its work. What is not done within a turn of the
+    group is done in the next one, before anything else is written to the sockets that still wait.
     """
     cdef Py_ssize_t count = len(sockets)
-    cdef Py_ssize_t index, sent
+    cdef Py_ssize_t first = 0, last
+    cdef double began = _now()
+    cdef list refused = []
+    while first < count:
+        last = min(first + BATCH, count)
+        if first and _now() - began > (<Socket>sockets[first])._group.turn:
+            _leave(sockets, first, frame, refused)
+            break
+        _send_batch(sockets, first, last, frame, refused)
+        first = last
+    return refused
+
+
+cdef int _leave(list sockets, Py_ssize_t first, bytes frame, list refused) except -1:
+    """Leave a frame for the next turn, for all from one on."""
+    cdef Py_ssize_t index
+    cdef Socket socket
+    for index in range(first, len(sockets)):
+        socket = <Socket>sockets[index]
+        if socket.muted or socket._fd < 0:
+            continue
+        if socket._owed is not None:
+            socket._settle()  # One is left at a time: what is owed has a bound.
+        if socket._is_full():
+            refused.append(index)
+        elif socket._cork is not None or socket.delivering or socket._queued:
+            socket.write(frame)
+        else:
+            socket._group._owe(socket, frame)
+    return 0
+
+
+cdef int _send_batch(
+    list sockets, Py_ssize_t first, Py_ssize_t last, bytes frame, list refused
+) except -1:
+    cdef Py_ssize_t index, place, sent
     cdef const char *start = PyBytes_AS_STRING(frame)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(frame)
     cdef Socket socket
-    cdef list refused = []
-    cdef int *fds = <int *>malloc(max(count, 1) * sizeof(int))
-    cdef ssize_t *results = <ssize_t *>malloc(max(count, 1) * sizeof(ssize_t))
-    if fds is NULL or results is NULL:
-        free(fds)
-        free(results)
-        raise MemoryError
-    try:
-        for index in range(count):
-            socket = <Socket>sockets[index]
-            fds[index] = -1
-            if socket.muted or socket._fd < 0:
-                continue
-            if socket._full:
-                refused.append(index)
-            elif socket._cork is not None or socket.delivering or socket._queued:
-                socket.write(frame)
-            else:
-                fds[index] = socket._fd
-        with nogil:
-            for index in range(count):
-                if fds[index] >= 0:
-                    results[index] = send(fds[index], start, size, MSG_NOSIGNAL | MSG_DONTWAIT)
-                    if results[index] < 0:
-                        results[index] = -errno
-        for index in range(count):
-            if fds[index] < 0 or results[index] == size:
-                continue
-            socket = <Socket>sockets[index]
-            sent = results[index]
-            if sent == -EAGAIN or sent == -EINTR:
-                sent = 0
-            if sent < 0:
-                socket._fail()
-            else:
-                socket._keep(frame, sent)
-    finally:
-        free(fds)
-        free(results)
-    return refused
+    cdef int fds[BATCH]
+    cdef ssize_t results[BATCH]
+    for index in range(first, last):
+        place = index - first
+        fds[place] = -1
+        socket = <Socket>sockets[index]
+        if socket.muted or socket._fd < 0:
+            continue
+        if socket._owed is not None:
+            socket._settle()
+        if socket._is_full():
+            refused.append(index)
+        elif socket._cork is not None or socket.delivering or socket._queued:
+            socket.write(frame)
+        elif not socket._shut:
+            fds[place] = socket._fd
+    with nogil:
+        for place in range(last - first):
+            if fds[place] >= 0:
+                results[place] = send(fds[place], start, size, MSG_NOSIGNAL | MSG_DONTWAIT)
+                if results[place] < 0:
+                    results[place] = -errno
+    for place in range(last - first):
+        if fds[place] < 0 or results[place] == size:
+            continue
+        socket = <Socket>sockets[first + place]
+        sent = results[place]
+        if sent == -EAGAIN or sent == -EINTR:
+            sent = 0
+        if sent < 0:
+            socket._fail_with(<int>-sent)
+        else:
+            socket._keep(frame, sent)
+    return 0
