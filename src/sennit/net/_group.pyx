@@ -69,6 +69,13 @@ cdef extern from "sys/socket.h" nogil:
     struct linger:
         int l_onoff
         int l_linger
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+    struct msghdr:
+        iovec *msg_iov
+        size_t msg_iovlen
+    ssize_t sendmsg(int fd, const msghdr *message, int flags)
     int accept4(int fd, sockaddr *address, socklen_t *size, int flags)
     ssize_t recv(int fd, void *buffer, size_t size, int flags)
     ssize_t send(int fd, const void *buffer, size_t size, int flags)
@@ -123,6 +130,7 @@ cdef enum:
     OUT = 65536
     ACCEPTS = 64
     BATCH = 64
+    LARGE = 16384
     BURST = 262144
 
 cdef double TURN = 0.005
@@ -641,7 +649,11 @@ cdef class Socket(Member):
             size = PyBytes_GET_SIZE(message)
             is_text = bool(text)
         length = _head(head, 0x81 if is_text else 0x82, size)
-        if self.delivering and not self._finished and not self._half:
+        if self._finished or self._half or self._aborting or self.disconnecting:
+            return False
+        if size >= LARGE and self._cork is None:
+            self._put_large(head, length, start, size)
+        elif self.delivering:
             self._gather(head, length, start, size, None)
         else:
             self.write(_joined(head, length, start, size))
@@ -680,6 +692,32 @@ cdef class Socket(Member):
                     return 0
         self._keep(data, sent)
         return 0
+
+    cdef int _put_large(
+        self, const char *head, Py_ssize_t length, const char *start, Py_ssize_t size
+    ) except -1:
+        """Send a message that would better not be copied."""
+        cdef iovec parts[2]
+        cdef msghdr message
+        cdef Py_ssize_t sent = 0
+        self._flush_cork()
+        if self._fd < 0 or self._shut:
+            return 0
+        if not self._queued:
+            parts[0].iov_base, parts[0].iov_len = <void *>head, length
+            parts[1].iov_base, parts[1].iov_len = <void *>start, size
+            memset(&message, 0, sizeof(message))
+            message.msg_iov, message.msg_iovlen = parts, 2
+            sent = sendmsg(self._fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT)
+            if sent == length + size:
+                return 0
+            if sent < 0:
+                sent = 0
+                if errno != EAGAIN and errno != EINTR:
+                    return self._fail()
+        if sent >= length:
+            start, size, length, sent = start + (sent - length), size - (sent - length), 0, 0
+        return self._keep(_joined(head, length, start, size), sent)
 
     cdef int _settle(self) except -1:
         """Send what a broadcast has left, before anything else is written."""
