@@ -824,22 +824,23 @@ cdef class Socket(Member):
     cdef int _take(self, Py_ssize_t size) except -1:
         """Bring the messages that were read to whom they are for."""
         cdef Reader reader = self._reader
+        cdef object stream = self._stream, received = self._received
         self.delivering = True
         feed_pointer(reader, self._group._buffer, size)
         try:
             while not self._over and self._reading and self._fd >= 0 and reader.advance():
                 if reader.opcode > 2 or self._pieces:
-                    self._over = not self._stream.item_received(
+                    self._over = not stream.item_received(
                         reader.opcode, reader.payload, reader.final
                     )
                 elif not self.muted:
                     try:
-                        self._received(reader.payload, reader.opcode == 1)
+                        received(reader.payload, reader.opcode == 1)
                     except Exception:
-                        self._stream.handler_failed()
+                        stream.handler_failed()
         except RemoteProtocolError as error:
             self._over = True
-            self._stream.failed(error)
+            stream.failed(error)
         finally:
             keep(reader)
             self._send_gathered()
@@ -955,12 +956,13 @@ cdef class Socket(Member):
         close(fd)
         self._forget()
         protocol, self.protocol = self.protocol, None
-        if protocol is None:
-            return
         try:
-            protocol.connectionLost(Failure(why))
+            if protocol is not None:
+                protocol.connectionLost(Failure(why))
         except Exception:
             _log.failure("a connection's end failed")
+        # They know the socket too: nothing should have to look for the circle.
+        self._stream = self._received = self._drained = None
 
 
 cdef Py_ssize_t _head(char *head, int first, Py_ssize_t size) noexcept:
