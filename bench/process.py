@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ GRACE = 3.0
 """Seconds for a server to end when it is asked to, before it is made to."""
 START = 20.0
 """Seconds for a server to listen."""
+_RANDOM = random.SystemRandom()
 
 
 class StartError(Exception):
@@ -29,10 +31,11 @@ class StartError(Exception):
 def free_port() -> int:
     """Return a port of 127.0.0.1 that nobody uses.
 
-    It is below those that clients get, so that no connection of a load takes it meanwhile.
+    It is below those that clients get, so that no connection of a load takes it meanwhile; and it
+    is drawn, so that two runs at a time hardly draw the same.
     """
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for port in range(low - 1, 1024, -1):
+    for port in _RANDOM.sample(range(low // 2, low), 100):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -136,9 +139,14 @@ class Server:
         """The end of what it has written."""
         return self._log.read_text(errors="replace")[-2000:]
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended by itself."""
+        return self._process.poll() is None
+
     def stop(self) -> None:
         """End it."""
-        if self._process.poll() is None:
+        if self.is_running:
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(GRACE)
@@ -160,7 +168,7 @@ class Server:
     def _wait_for(self, port: int) -> None:
         deadline = time.monotonic() + START
         while True:
-            if self._process.poll() is not None:
+            if not self.is_running:
                 raise StartError(f"it ended with {self._process.returncode}:\n{self.output}")
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -167,6 +167,11 @@ def _coroutine(stage: Stage) -> Sequence[str]:
     return (sys.executable, *module, "--reactor=epoll")
 
 
+def _stream(stage: Stage) -> Sequence[str]:
+    module = ("-m", "bench.peer.sennit_peer", *_options(stage))
+    return (sys.executable, *module, "--reactor=epoll", "--stream")
+
+
 def _centrifugo(stage: Stage) -> Sequence[str]:
     """Start Centrifugo with what the app of ours has: history, recovery, anybody may."""
     namespace = {
@@ -236,6 +241,16 @@ PROGRAMS_MEASURED = (
         "epoll",
         is_drawn=False,
         SENNIT_NO_EXTENSIONS="1",
+    ),
+    Program(
+        "sennit-stream",
+        "Sennit, stream transport",
+        _stream,
+        _PLAIN,
+        # Over TLS it is what all of ours are.
+        can_secure=False,
+        is_ours=True,
+        is_drawn=False,
     ),
     Program(
         "sennit-coroutine",

@@ -87,11 +87,14 @@ class Laboratory:
             try:
                 server.settle()
                 arguments = self._arguments(load, workload, port, server.pid)
-                if workload.is_held:
-                    return self._hold(arguments, server)
-                return self._run(arguments)
+                outcome = (
+                    self._hold(arguments, server) if workload.is_held else self._run(arguments)
+                )
             except LoadError as error:
                 raise LoadError(f"{error} {_tail(log)}".strip()) from error
+            if not (server.is_running and (outcome.server_cpu or workload.is_held)):
+                raise LoadError("it was not this server that has answered")
+            return outcome
 
     def _arguments(self, load: Sequence[str], workload: Workload, port: int, pid: int) -> list[str]:
         seconds = self.seconds * workload.seconds

@@ -304,7 +304,8 @@ static void hear(struct connection *connection) {
             connection->in_length -= done;
             memmove(connection->in, connection->in + done, connection->in_length);
         }
-        /* What TLS has decrypted already will not wake the poller. */
+        /* What TLS has decrypted already will not wake the poller; what comes now is of now. */
+        turn_time = now();
     } while (connection->stream.tls);
 }
 

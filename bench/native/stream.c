@@ -41,10 +41,13 @@ void stream_close(struct stream *stream) { close(stream->fd); }
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 
 static SSL_CTX *context;
 
 int tls_begin(const char *certificate, const char *key) {
+    /* OpenSSL writes without MSG_NOSIGNAL. */
+    signal(SIGPIPE, SIG_IGN);
     context = SSL_CTX_new(TLS_method());
     if (!context)
         return -1;

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_a_server_that_does_something_else(laboratory: Laboratory) -> None:
         lambda stage: (sys.executable, "-c", script.format(stage.port)),
         frozenset({"echo"}),
     )
-    with pytest.raises(LoadError, match=r"the upgrade was refused(.|\n)*Serving HTTP"):
+    with pytest.raises(LoadError, match=r"the upgrade was refused(.|\n)*GET /"):
         laboratory.measure(other, ECHO)
 
 
@@ -81,6 +82,21 @@ def test_a_server_that_does_not_start(laboratory: Laboratory) -> None:
     )
     with pytest.raises(StartError, match=r"ended with 1(.|\n)*no licence"):
         laboratory.measure(other, ECHO)
+
+
+def test_somebody_else_on_its_port(laboratory: Laboratory, start_limit: Any) -> None:
+    """What another server has answered is nobody's figure."""
+    port, _ = start_limit("echo")
+    other = Program(
+        "other",
+        "Other",
+        lambda _: (sys.executable, "-c", "import time; time.sleep(60)"),
+        frozenset({"echo"}),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trial, "free_port", lambda: port)
+        with pytest.raises(LoadError, match="not this server"):
+            laboratory.measure(other, ECHO)
 
 
 LISTEN = (
