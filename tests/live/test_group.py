@@ -584,6 +584,47 @@ def test_accepting(house: House, loop: Loop, interface: str) -> None:
     house.wait(lambda: all(recorder.lost for recorder in accepted))
 
 
+def test_a_connection_that_cannot_be_begun(house: House, loop: Loop) -> None:
+    """It is logged and closed; the next one is accepted."""
+    port: Any = loop.reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+    port.stopReading()
+    accepted: list[Recorder] = []
+
+    def begin(made: Any) -> None:
+        accepted.append(Recorder(made))
+        if len(accepted) == 1:
+            raise ValueError("no")
+
+    listener = house.group.listen(port, begin)
+    clients = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(2)]
+    house.wait(lambda: len(accepted) == 2)
+    assert accepted[0].lost == [ConnectionLost]
+    assert accepted[1].lost == []
+    assert clients[0].recv(1) == b""
+    house.failures.append(ValueError)
+    for client in clients:
+        client.close()
+    listener.stop()
+    loop.run(port.stopListening())
+    house.wait(lambda: accepted[1].lost)
+
+
+def test_a_callback_that_runs_the_reactor(house: House) -> None:
+    """The group is not entered twice: what was read is still in its buffer."""
+    (one, peer_one), (two, peer_two) = house.pair(), house.pair()
+    seen: list[bytes] = []
+
+    def iterate(_data: bytes) -> None:
+        peer_two.send(b"meanwhile")
+        house.group.doRead()
+        seen.append(two.data)
+
+    one.on_data = iterate
+    peer_one.send(b"x")
+    house.wait(lambda: two.data == b"meanwhile")
+    assert seen == [b""]
+
+
 # -- servers on it -------------------------------------------------------------------------------
 
 

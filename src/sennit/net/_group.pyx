@@ -163,6 +163,7 @@ cdef class Group:
     cdef dict _members
     cdef uint32_t _generation
     cdef bint _registered
+    cdef bint _serving
     cdef unsigned char *_buffer
     cdef char *_out
     cdef epoll_event *_events
@@ -224,7 +225,12 @@ cdef class Group:
         made._group = self
         made._reading = True
         self._enter(made, fd)
-        made._update()
+        try:
+            made._update()
+        except OSError:
+            self._leave(made)
+            made._fd = -1
+            raise
         return made
 
     cdef int _enter(self, Member member, int fd) except -1:
@@ -295,7 +301,16 @@ cdef class Group:
 
     def doRead(self):
         """Serve the sockets that are ready, for a while; what is left is ready again at once."""
-        cdef int count, index, fd
+        if self._serving:
+            return  # A callback runs the reactor: what it was called with is in our buffer.
+        self._serving = True
+        try:
+            self._serve_ready()
+        finally:
+            self._serving = False
+
+    cdef int _serve_ready(self) except -1:
+        cdef int count, index
         cdef Member member
         cdef uint64_t data
         cdef double began = _now()
@@ -312,7 +327,8 @@ cdef class Group:
                 _log.failure("a connection could not be served")
                 member._broken(Failure(ConnectionLost()))
             if _now() - began > self.turn:
-                return
+                break
+        return 0
 
     def connectionLost(self, reason):
         """The reactor lets go of the group: so do we of the sockets."""
@@ -382,7 +398,23 @@ cdef class Listener(Member):
                 return 0
             if address.ss_family != AF_UNIX:
                 setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))
-            self._accepted(self._group._socket(fd))
+            self._welcome(fd)
+        return 0
+
+    cdef int _welcome(self, int fd) except -1:
+        """Hand a new connection on; whatever goes wrong with it is its own end."""
+        cdef Socket made
+        try:
+            made = self._group._socket(fd)
+        except Exception:
+            close(fd)
+            _log.failure("a connection could not be accepted")
+            return 0
+        try:
+            self._accepted(made)
+        except Exception:
+            _log.failure("a connection could not be begun")
+            made._broken(Failure(ConnectionLost()))
         return 0
 
     cdef int _rest(self, int why) except -1:
@@ -444,6 +476,7 @@ cdef class Socket(Member):
     cdef bint _over
     cdef Py_ssize_t _gathered
     cdef bytes _owed
+    cdef object _peer
     cdef readonly bint delivering
 
     # -- a transport of Twisted ------------------------------------------------------------------
@@ -454,13 +487,15 @@ cdef class Socket(Member):
         return self._fd >= 0
 
     def getPeer(self):
-        """Return the address of the other end."""
+        """Return the address of the other end; once it was asked for, it is known for ever."""
         cdef sockaddr_storage address
         cdef socklen_t size = sizeof(address)
-        memset(&address, 0, sizeof(address))
-        if self._fd >= 0:
-            getpeername(self._fd, <sockaddr *>&address, &size)
-        return _address(&address, size)
+        if self._peer is None:
+            memset(&address, 0, sizeof(address))
+            if self._fd >= 0:
+                getpeername(self._fd, <sockaddr *>&address, &size)
+            self._peer = _address(&address, size)
+        return self._peer
 
     def getHost(self):
         """Return the address of this end."""
