@@ -21,7 +21,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "src"
 STAGE = ROOT / "build" / "cython"
 
-LINUX_ONLY = ("sennit.net._group",)
+LINUX_ONLY = {
+    f"sennit.net.{name}"
+    for name in ("_address", "_broadcast", "_framing", "_group", "_port", "_socket")
+}
 """What stands on calls that only Linux has."""
 
 DIRECTIVES = {

@@ -27,6 +27,10 @@ from sennit.net.native import native_group, send_to_all
 from tests.double import LogKeeper
 from tests.live.loop import Loop
 
+if native_group() is not None:
+    from sennit.net._port import listen
+    from sennit.net._socket import adopt
+
 pytestmark = pytest.mark.skipif(native_group() is None, reason="there is no poll group")
 
 
@@ -86,7 +90,7 @@ class House:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         self.peers.append(peer)
-        self.recorders.append(kind(self.group.adopt(ours.detach())))
+        self.recorders.append(kind(adopt(self.group, ours.detach())))
         return self.recorders[-1], peer
 
     def wait(self, condition: Callable[[], object]) -> None:
@@ -567,7 +571,7 @@ def test_accepting(house: House, loop: Loop, interface: str) -> None:
     port: Any = loop.reactor.listenTCP(0, Factory(), interface=interface)
     port.stopReading()
     accepted: list[Recorder] = []
-    listener = house.group.listen(port, lambda made: accepted.append(Recorder(made)))
+    listener = listen(house.group, port, lambda made: accepted.append(Recorder(made)))
     clients = [socket.create_connection((interface, port.getHost().port)) for _ in range(3)]
     house.wait(lambda: len(accepted) == 3)
     kind = IPv6Address if ":" in interface else IPv4Address
@@ -595,7 +599,7 @@ def test_a_connection_that_cannot_be_begun(house: House, loop: Loop) -> None:
         if len(accepted) == 1:
             raise ValueError("no")
 
-    listener = house.group.listen(port, begin)
+    listener = listen(house.group, port, begin)
     clients = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(2)]
     house.wait(lambda: len(accepted) == 2)
     assert accepted[0].lost == [ConnectionLost]

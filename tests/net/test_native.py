@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from twisted.internet import tcp
@@ -55,11 +55,11 @@ class Groups:
                 groups.made.append(self)
                 self.listeners: list[Listener] = []
 
-            def listen(self, owner: object, accepted: object) -> Listener:
-                self.listeners.append(Listener(owner, accepted))
-                return self.listeners[-1]
-
         self.Group = Group
+
+    def listen(self, group: Any, owner: object, accepted: object) -> Listener:
+        group.listeners.append(Listener(owner, accepted))
+        return cast("Listener", group.listeners[-1])
 
 
 class Listener:
@@ -77,7 +77,8 @@ class Listener:
 @pytest.fixture(name="groups")
 def _groups(monkeypatch: pytest.MonkeyPatch) -> Groups:
     groups = Groups()
-    monkeypatch.setattr(native, "_group", groups)
+    for name in ("_group", "_port"):
+        monkeypatch.setattr(native, name, groups)
     return groups
 
 
@@ -128,7 +129,8 @@ def test_a_door_stops_what_it_accepts_by(groups: Groups) -> None:
 
 def test_no_extensions(monkeypatch: pytest.MonkeyPatch) -> None:
     """``SENNIT_NO_EXTENSIONS=1`` turns the group off, and nothing else changes."""
-    monkeypatch.setattr(native, "_group", None)
+    for name in ("_group", "_socket"):
+        monkeypatch.setattr(native, name, None)
     assert native.native_group() is None
     assert not native.is_native(object())
     found = subprocess.run(

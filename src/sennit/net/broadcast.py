@@ -14,7 +14,7 @@ from sennit.net.native import send_to_all
 from sennit.net.websocket import WebSocket
 
 if TYPE_CHECKING:
-    from sennit.net._group import Socket
+    from sennit.net._socket import Socket
 
 __all__ = ["broadcast"]
 

@@ -12,7 +12,7 @@ from sennit.interfaces import FanoutGroup, Transport
 from sennit.net.native import send_to_all
 
 if TYPE_CHECKING:
-    from sennit.net._group import Socket
+    from sennit.net._socket import Socket
     from sennit.net.stream_transport import StreamTransport
 
 __all__ = ["StreamGroup", "WebSocketFraming"]

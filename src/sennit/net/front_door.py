@@ -43,7 +43,8 @@ from sennit.net.setting import WebSocketSettings
 from sennit.net.stream_transport import StreamTransport
 
 if TYPE_CHECKING:
-    from sennit.net._group import Listener, Socket
+    from sennit.net._port import Listener
+    from sennit.net._socket import Socket
 
 __all__ = ["ANY_PATH", "FrontDoor"]
 

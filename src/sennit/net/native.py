@@ -18,14 +18,19 @@ from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sennit.net._group import Group, Listener, Socket
+    from sennit.net._group import Group
+    from sennit.net._port import Listener
+    from sennit.net._socket import Socket
 
 __all__ = ["accept_natively", "is_native", "move", "native_group", "send_to_all"]
 
 _group: Any = None
+_socket: Any = None
+_port: Any = None
+_broadcast: Any = None
 if os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
     with suppress(ImportError):
-        from sennit.net import _group
+        from sennit.net import _broadcast, _group, _port, _socket
 
 _groups: WeakKeyDictionary[Any, Group] = WeakKeyDictionary()
 
@@ -37,7 +42,7 @@ def native_group() -> type[Group] | None:
 
 def is_native(transport: object) -> bool:
     """Return whether a transport is a socket of the group."""
-    return _group is not None and isinstance(transport, _group.Socket)
+    return _socket is not None and isinstance(transport, _socket.Socket)
 
 
 def accept_natively(
@@ -66,7 +71,7 @@ def accept_natively(
     if group is None:
         group = _groups[reactor] = _group.Group(reactor)
     port.stopReading()
-    listener: Listener = group.listen(port, accepted)
+    listener: Listener = _port.listen(group, port, accepted)
     return listener
 
 
@@ -92,5 +97,5 @@ def move(reactor: Any, transport: Socket, factory: Any) -> None:
 
 def send_to_all(sockets: list[Socket], frame: bytes) -> list[int]:
     """Give one frame to many sockets, and return the indices of those that refused it."""
-    refused: list[int] = _group.broadcast(sockets, frame)
+    refused: list[int] = _broadcast.broadcast(sockets, frame)
     return refused

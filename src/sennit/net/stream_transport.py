@@ -38,7 +38,7 @@ from sennit.net.outlet import Outlet
 from sennit.net.setting import WebSocketSettings
 
 if TYPE_CHECKING:
-    from sennit.net._group import Socket
+    from sennit.net._socket import Socket
 
 __all__ = ["StreamGroup", "StreamTransport", "WebSocketFraming"]
 

@@ -33,7 +33,7 @@ from sennit.net.piece import Pieces
 from sennit.net.stream_transport import StreamTransport
 
 if TYPE_CHECKING:
-    from sennit.net._group import Socket
+    from sennit.net._socket import Socket
 
 __all__ = ["Handler", "MessageReceiver", "WebSocket"]
 

@@ -1,0 +1,4 @@
+"""Addresses of the kernel's as Twisted's, for C."""
+
+cdef object peer_address(int fd)
+cdef object own_address(int fd)

@@ -1,0 +1,3 @@
+from sennit.net._socket import Socket
+
+def broadcast(sockets: list[Socket], frame: bytes) -> list[int]: ...

@@ -1,0 +1,93 @@
+"""One frame for many sockets of the poll group."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.errno cimport EAGAIN, EINTR, errno
+
+from sennit.net._group cimport MSG_DONTWAIT, MSG_NOSIGNAL, now, send
+from sennit.net._socket cimport Socket
+
+cdef enum:
+    BATCH = 64
+
+
+def broadcast(list sockets, bytes frame not None):
+    """Give one frame to many sockets, and return the indices of those that refused it.
+
+    Those that are muted take it and send nothing. Nothing in Python runs for a socket that takes it
+    whole; the GIL is released while the kernel does its work. What is not done within a turn of the
+    group is done in the next one, before anything else is written to the sockets that still wait.
+    """
+    cdef Py_ssize_t count = len(sockets)
+    cdef Py_ssize_t first = 0, last
+    cdef double began = now()
+    cdef list refused = []
+    while first < count:
+        last = min(first + BATCH, count)
+        if first and now() - began > (<Socket>sockets[first])._group.turn:
+            _leave(sockets, first, frame, refused)
+            break
+        _send_batch(sockets, first, last, frame, refused)
+        first = last
+    return refused
+
+
+cdef int _leave(list sockets, Py_ssize_t first, bytes frame, list refused) except -1:
+    """Leave a frame for the next turn, for all from one on."""
+    cdef Py_ssize_t index
+    cdef Socket socket
+    for index in range(first, len(sockets)):
+        socket = <Socket>sockets[index]
+        if socket.muted or socket._fd < 0:
+            continue
+        if socket._owed is not None:
+            socket._settle()  # One is left at a time: what is owed has a bound.
+        if socket._is_full():
+            refused.append(index)
+        elif socket._cork is not None or socket.delivering or socket._queued:
+            socket.write(frame)
+        else:
+            socket._group._owe(socket, frame)
+    return 0
+
+
+cdef int _send_batch(
+    list sockets, Py_ssize_t first, Py_ssize_t last, bytes frame, list refused
+) except -1:
+    cdef Py_ssize_t index, place, sent
+    cdef const char *start = PyBytes_AS_STRING(frame)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(frame)
+    cdef Socket socket
+    cdef int fds[BATCH]
+    cdef ssize_t results[BATCH]
+    for index in range(first, last):
+        place = index - first
+        fds[place] = -1
+        socket = <Socket>sockets[index]
+        if socket.muted or socket._fd < 0:
+            continue
+        if socket._owed is not None:
+            socket._settle()
+        if socket._is_full():
+            refused.append(index)
+        elif socket._cork is not None or socket.delivering or socket._queued:
+            socket.write(frame)
+        elif not socket._shut:
+            fds[place] = socket._fd
+    with nogil:
+        for place in range(last - first):
+            if fds[place] >= 0:
+                results[place] = send(fds[place], start, size, MSG_NOSIGNAL | MSG_DONTWAIT)
+                if results[place] < 0:
+                    results[place] = -errno
+    for place in range(last - first):
+        if fds[place] < 0 or results[place] == size:
+            continue
+        socket = <Socket>sockets[first + place]
+        sent = results[place]
+        if sent == -EAGAIN or sent == -EINTR:
+            sent = 0
+        if sent < 0:
+            socket._fail_with(<int>-sent)
+        else:
+            socket._keep(frame, sent)
+    return 0
