@@ -24,11 +24,11 @@ export PIP_QUIET := 1
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test setup check page-test unit live docs bench conformance fuzz lock clean
+.PHONY: help serve test setup check page-test unit live docs bench conformance fuzz sanitize lock clean
 
 help:
 	@sed -n 's/^# make/make/p' $(firstword $(MAKEFILE_LIST))
-	@echo 'Parts of make test: check page-test unit live docs. After it: bench conformance fuzz lock clean.'
+	@echo 'Parts of make test: check page-test unit live docs. After it: bench conformance fuzz sanitize lock clean.'
 
 serve: $(VENV)/serve.stamp
 	@exec $(BIN)/sennit serve --host "$(HOST)" --port "$(PORT)"
@@ -110,9 +110,15 @@ fuzz: setup
 		|| echo 'There is no build of atheris for this Python: Hypothesis does it.'
 	$(BIN)/python -m fuzzing --seconds $(SECONDS) $(ARGUMENTS)
 
+# The native modules under AddressSanitizer, and on a Python that counts references:
+# make sanitize ARGUMENTS=tests/engine
+sanitize: setup
+	$(BIN)/python -m fuzzing.sanitizer $(ARGUMENTS)
+
 # Pins what is installed as what everybody installs; run it in a fresh environment.
 lock: setup
 	$(BIN)/pip freeze --quiet --exclude-editable --exclude sennit > requirements/constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist apps/*/node_modules src/sennit/web/pages
+	find src -name '*.so' -delete

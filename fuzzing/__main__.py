@@ -46,7 +46,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _fuzz(target: str, engine: str, seconds: int) -> bool:
     """Run one target in a process of its own, and return whether nothing was found."""
-    module = "fuzzing.guided" if engine == "atheris" else "fuzzing.unguided"
+    guided = engine == "atheris"
+    module = "fuzzing.guided" if guided else "fuzzing.unguided"
+    # Python is what it is guided by.
+    build = {"SENNIT_NO_EXTENSIONS": "1"} if guided else {}
     sys.stdout.write(f"{target}, {seconds} seconds, {engine}\n")
     sys.stdout.flush()
     log = BUILD / target / "log.txt"
@@ -56,7 +59,7 @@ def _fuzz(target: str, engine: str, seconds: int) -> bool:
             done = subprocess.run(
                 [sys.executable, "-m", module, target, str(seconds)],
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": _path()},
+                env={**os.environ, **build, "PYTHONPATH": _path()},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 timeout=seconds + GRACE,

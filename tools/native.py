@@ -103,6 +103,9 @@ def _stage(place: Path, text: str) -> Path:
     if not path.exists() or path.read_text() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+        # Without these Cython finds its way as well, but does not notice what has changed.
+        for package in place.parents[:-1]:
+            (STAGE / package / "__init__.py").touch()
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ def test_it_brings_nothing_along() -> None:
     source = sennit.engine.__path__[0].rpartition("sennit")[0]
     done = subprocess.run(  # noqa: S603 - this Python
         [sys.executable, "-c", SCRIPT],
-        env={"PYTHONPATH": source},
+        env={**os.environ, "PYTHONPATH": source},
         capture_output=True,
         text=True,
         timeout=60,
