@@ -24,11 +24,11 @@ export PIP_QUIET := 1
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test setup check page-test unit live docs bench conformance fuzz sanitize lock clean
+.PHONY: help serve test setup check page-test unit live docs bench soak conformance fuzz sanitize lock clean
 
 help:
 	@sed -n 's/^# make/make/p' $(firstword $(MAKEFILE_LIST))
-	@echo 'Parts of make test: check page-test unit live docs. After it: bench conformance fuzz sanitize lock clean.'
+	@echo 'Parts of make test: check page-test unit live docs. After it: bench soak conformance fuzz sanitize lock clean.'
 
 serve: $(VENV)/serve.stamp
 	@exec $(BIN)/sennit serve --host "$(HOST)" --port "$(PORT)"
@@ -99,6 +99,11 @@ conformance: setup
 # docs/performance.md: make bench ARGUMENTS=--quick
 bench: setup
 	$(BIN)/python -m bench $(ARGUMENTS)
+
+# Whether anything stays behind after 200,000 connections and ten million messages:
+# make soak ARGUMENTS=--program=sennit-pure
+soak: setup
+	$(BIN)/python -m bench.soak $(ARGUMENTS)
 
 # Inputs that nobody would send, SECONDS for each target; guided by coverage where there is a build
 # of atheris, else by Hypothesis.

@@ -6,7 +6,8 @@ import dataclasses
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,11 +72,26 @@ class Laboratory:
             StartError: it does not start.
             LoadError: it does not do what it should.
         """
+        load = workload.load
+        if program.name == LIMIT and workload.limit_load is not None:
+            load = workload.limit_load
+        with self.serve(program, workload) as (server, port):
+            arguments = self._arguments(load, workload, port, server.pid)
+            outcome = self._hold(arguments, server) if workload.is_held else self._run(arguments)
+            if not (server.is_running and (outcome.server_cpu or workload.is_held)):
+                raise LoadError("it was not this server that has answered")
+            return outcome
+
+    @contextmanager
+    def serve(self, program: Program, workload: Workload) -> Iterator[tuple[Server, int]]:
+        """Start a program for a workload, with its port, and end it with the block.
+
+        Raises:
+            StartError: it does not start.
+            LoadError: what the block has raised, with the program's last words.
+        """
         is_limit = program.name == LIMIT
         role = workload.limit_role if is_limit else workload.role
-        load = workload.load
-        if is_limit and workload.limit_load is not None:
-            load = workload.limit_load
         port = free_port()
         compression = workload.compression and not is_limit
         stage = Stage(self.native, self.certificate, role, port, compression, workload.tls)
@@ -86,15 +102,17 @@ class Laboratory:
         with Server(command, port, self.cores.server, environment, log) as server:
             try:
                 server.settle()
-                arguments = self._arguments(load, workload, port, server.pid)
-                outcome = (
-                    self._hold(arguments, server) if workload.is_held else self._run(arguments)
-                )
+                yield server, port
             except LoadError as error:
                 raise LoadError(f"{error} {_tail(log)}".strip()) from error
-            if not (server.is_running and (outcome.server_cpu or workload.is_held)):
-                raise LoadError("it was not this server that has answered")
-            return outcome
+
+    def load(self, workload: Workload, server: Server, port: int) -> Outcome:
+        """Load a server that runs, once more.
+
+        Raises:
+            LoadError: it does not do what it should.
+        """
+        return self._run(self._arguments(workload.load, workload, port, server.pid))
 
     def _arguments(self, load: Sequence[str], workload: Workload, port: int, pid: int) -> list[str]:
         seconds = self.seconds * workload.seconds
