@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from sennit.cli.command import main
+from sennit.engine.build import COMPILED
 from sennit.server.version import version
 from tests.cli.double import run_python
 
@@ -32,7 +33,8 @@ def test_help(flag: str) -> None:
 def test_version() -> None:
     """It is that of the package."""
     result = CliRunner().invoke(main, ["--version"])
-    assert (result.exit_code, result.stdout) == (0, f"sennit, version {version()}\n")
+    build = "" if COMPILED else ", without native code"
+    assert (result.exit_code, result.stdout) == (0, f"sennit, version {version()}{build}\n")
 
 
 def test_no_command() -> None:

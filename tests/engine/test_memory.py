@@ -15,6 +15,7 @@ import pytest
 from sennit.engine.build import CLIENT, SERVER
 from sennit.engine.deflate import Agreement, Deflate
 from sennit.errors import LocalProtocolError
+from tests.engine.conftest import BUILDS
 from tests.engine.wire import KEY, frame
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -125,16 +126,18 @@ def test_what_is_said(build: ModuleType, role: int) -> None:
     assert_nothing_stays(lambda: say(build, role))
 
 
+@pytest.mark.skipif("compiled" not in BUILDS, reason="nothing compiled the engine here")
+@pytest.mark.skipif(
+    hasattr(sys, "gettotalrefcount"), reason="this Python stops at errors of its own"
+)
 @pytest.mark.parametrize("name", ["messages", "fragments", "compressed", "not UTF-8, in the end"])
-def test_memory_that_is_refused(build: ModuleType, name: str) -> None:
-    """Wherever it runs out, that is an error, and nothing stays."""
-    if not build.COMPILED or hasattr(sys, "gettotalrefcount"):
-        pytest.skip("it is about machine code, and a Python that checks itself stops at its own")
+def test_memory_that_is_refused(name: str) -> None:
+    """Wherever it runs out in machine code, that is an error, and nothing stays."""
     interpreter: Any = pytest.importorskip("_testcapi", reason="only a whole Python has it")
 
     def run() -> None:
         for after in range(1, 60):
-            made = connection(build)
+            made = connection(BUILDS["compiled"])
             with suppress(Exception):
                 # As a rule a MemoryError, or what Python makes of one within an error.
                 try:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import click
 
 from sennit.cli.serve import serve
+from sennit.engine.build import COMPILED
 from sennit.server.version import version
 
 __all__ = ["main"]
 
+_VERSION = "%(prog)s, version %(version)s" + ("" if COMPILED else ", without native code")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version(), prog_name="sennit")
+@click.version_option(version(), prog_name="sennit", message=_VERSION)
 def main() -> None:
     """Sennit, a real-time messaging server on Twisted."""
 

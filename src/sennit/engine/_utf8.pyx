@@ -21,17 +21,22 @@ cdef int check_utf8(const unsigned char *text, Py_ssize_t size, int state) noexc
     cdef int high = state & 0xFF
     if state == BROKEN:
         return BROKEN
-    while index < size:
-        byte = text[index]
-        if more:
+    while True:
+        while more:
+            if index == size:
+                return more << 16 | low << 8 | high
+            byte = text[index]
             if byte < low or byte > high:
                 return BROKEN
             index += 1
             more -= 1
             low = 0x80
             high = 0xBF
-        elif byte < 0x80:
-            index += 1
+        if index == size:
+            return WHOLE
+        byte = text[index]
+        index += 1
+        if byte < 0x80:
             # Most of most texts: sixteen at a time.
             while size - index >= 16:
                 memcpy(&first, text + index, 8)
@@ -39,29 +44,27 @@ cdef int check_utf8(const unsigned char *text, Py_ssize_t size, int state) noexc
                 if (first | second) & HIGH_BITS:
                     break
                 index += 16
+            continue
+        low = 0x80
+        high = 0xBF
+        if byte < 0xC2:
+            return BROKEN
+        elif byte < 0xE0:
+            more = 1
+        elif byte < 0xF0:
+            more = 2
+            if byte == 0xE0:
+                low = 0xA0
+            elif byte == 0xED:
+                high = 0x9F
+        elif byte < 0xF5:
+            more = 3
+            if byte == 0xF0:
+                low = 0x90
+            elif byte == 0xF4:
+                high = 0x8F
         else:
-            index += 1
-            low = 0x80
-            high = 0xBF
-            if byte < 0xC2:
-                return BROKEN
-            elif byte < 0xE0:
-                more = 1
-            elif byte < 0xF0:
-                more = 2
-                if byte == 0xE0:
-                    low = 0xA0
-                elif byte == 0xED:
-                    high = 0x9F
-            elif byte < 0xF5:
-                more = 3
-                if byte == 0xF0:
-                    low = 0x90
-                elif byte == 0xF4:
-                    high = 0x8F
-            else:
-                return BROKEN
-    return more << 16 | low << 8 | high if more else WHOLE
+            return BROKEN
 
 
 cpdef bint is_utf8(bytes data):
