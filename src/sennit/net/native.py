@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -29,8 +28,10 @@ _socket: Any = None
 _port: Any = None
 _broadcast: Any = None
 if os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
-    with suppress(ImportError):
+    try:
         from sennit.net import _broadcast, _group, _port, _socket
+    except ImportError:
+        _group = None  # All of them, or none.
 
 _groups: WeakKeyDictionary[Any, Group] = WeakKeyDictionary()
 
