@@ -33,6 +33,8 @@ __all__ = [
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_FIELD = _TOKEN.pattern + ":" + _FIELD_VALUE.pattern
+_FIELDS = re.compile(rf"{_FIELD}(?:\r\n{_FIELD})*")
 _REQUEST_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/(\d)\.(\d)")
 _STATUS_LINE = re.compile(r"HTTP/1\.\d (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _ONCE = ("host", "sec-websocket-key", "sec-websocket-version", "origin", "content-length")
@@ -147,15 +149,14 @@ def parse_response(head: bytes, who: str = "the server") -> tuple[int, str, Head
 
 
 def _parse_head(head: bytes) -> tuple[str, Headers]:
-    lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    line, end, fields = head.decode("latin-1").removesuffix("\r\n\r\n").partition("\r\n")
+    if end and not _FIELDS.fullmatch(fields):
+        raise HandshakeError(400, "a header field is malformed")
     headers = []
-    for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        value = value.strip(" \t")
-        if not colon or not _TOKEN.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
-            raise HandshakeError(400, "a header field is malformed")
-        headers.append((name.lower(), value))
-    return lines[0], tuple(headers)
+    for field in fields.split("\r\n") if end else ():
+        name, _, value = field.partition(":")
+        headers.append((name.lower(), value.strip(" \t")))
+    return line, tuple(headers)
 
 
 def _field(headers: Iterable[tuple[str, str]], name: str) -> str | None:
