@@ -1,9 +1,19 @@
 """A connection of the poll group, for C."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from sennit.engine._reader cimport Reader
 from sennit.net._group cimport Group, Member
+
+
+cdef inline bytes joined(const char *head, Py_ssize_t length, const char *start, Py_ssize_t size):
+    """Return two pieces of memory as one."""
+    cdef bytes whole = PyBytes_FromStringAndSize(NULL, length + size)
+    memcpy(PyBytes_AS_STRING(whole), head, length)
+    memcpy(PyBytes_AS_STRING(whole) + length, start, size)
+    return whole
 
 
 cdef class Socket(Member):

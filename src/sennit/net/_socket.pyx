@@ -15,9 +15,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.string cimport memcpy, memset, strerror
 
+from sennit.engine._frame cimport HEAD_LIMIT, write_head
 from sennit.engine._reader cimport Reader, feed_pointer, keep
 from sennit.net._address cimport own_address, peer_address
-from sennit.net._framing cimport joined, write_head
 from sennit.net._group cimport (
     Group,
     Member,
@@ -265,7 +265,8 @@ cdef class Socket(Member):
         cdef const char *start
         cdef Py_ssize_t size, length
         cdef bint is_text
-        cdef char head[10]
+        cdef unsigned char data[HEAD_LIMIT]
+        cdef const char *head = <const char *>data
         if self.muted or self._fd < 0 or self._is_full():
             return False
         if isinstance(message, str):
@@ -277,7 +278,7 @@ cdef class Socket(Member):
             start = PyBytes_AS_STRING(<bytes>message)
             size = PyBytes_GET_SIZE(message)
             is_text = bool(text)
-        length = write_head(head, 0x81 if is_text else 0x82, size)
+        length = write_head(data, 1 if is_text else 2, size, True, 0, NULL)
         if self._finished or self._half or self._aborting or self.disconnecting:
             return False
         if size >= LARGE and self._cork is None:
