@@ -80,6 +80,11 @@ cdef extern from "unistd.h" nogil:
     int close(int fd)
 
 
+cdef enum:
+    BUFFER = 131072  # Bytes of what is read at once, into Group._buffer.
+    OUT = 65536  # Bytes of what is gathered before it is sent, in Group._out.
+
+
 cdef double now() noexcept nogil
 
 

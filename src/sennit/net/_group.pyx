@@ -23,8 +23,6 @@ _log = Logger(namespace="sennit.net")
 
 cdef enum:
     EVENTS = 256
-    BUFFER = 131072
-    OUT = 65536
     BATCH = 64
 
 cdef double TURN = 0.005

@@ -19,18 +19,20 @@ from sennit.engine._frame cimport HEAD_LIMIT, write_head
 from sennit.engine._reader cimport Reader, feed_pointer, keep
 from sennit.net._address cimport own_address, peer_address
 from sennit.net._group cimport (
-    Group,
-    Member,
+    BUFFER,
     EPOLLERR,
     EPOLLHUP,
     EPOLLIN,
     EPOLLOUT,
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
+    OUT,
     SHUT_RDWR,
     SHUT_WR,
     SO_LINGER,
     SOL_SOCKET,
+    Group,
+    Member,
     close,
     iovec,
     linger,
@@ -48,8 +50,6 @@ cdef extern from "Python.h":
 _log = Logger(namespace="sennit.net")
 
 cdef enum:
-    BUFFER = 131072
-    OUT = 65536
     BURST = 262144
     LARGE = 16384
 
