@@ -57,17 +57,17 @@ class Groups:
 
         self.Group = Group
 
-    def listen(self, group: Any, owner: object, accepted: object) -> Listener:
-        group.listeners.append(Listener(owner, accepted))
+    def listen(self, group: Any, owner: object, door: object) -> Listener:
+        group.listeners.append(Listener(owner, door))
         return cast("Listener", group.listeners[-1])
 
 
 class Listener:
     """A listening socket of it."""
 
-    def __init__(self, owner: object, accepted: object) -> None:
+    def __init__(self, owner: object, door: object) -> None:
         self.owner = owner
-        self.accepted = accepted
+        self.door = door
         self.stopped = 0
 
     def stop(self) -> None:
@@ -83,7 +83,7 @@ def _groups(monkeypatch: pytest.MonkeyPatch) -> Groups:
 
 
 def accept(reactor: Any, port: Any, factory: Any) -> Any:
-    return native.accept_natively(reactor, port, factory, lambda _socket: None)
+    return native.accept_natively(reactor, port, factory)
 
 
 def test_a_plain_port_of_a_reactor_that_takes_descriptors(groups: Groups) -> None:
@@ -92,6 +92,7 @@ def test_a_plain_port_of_a_reactor_that_takes_descriptors(groups: Groups) -> Non
     ports = [Port(factory), Port(factory, 8)]
     listeners = [accept(reactor, port, factory) for port in ports]
     assert [listener.owner for listener in listeners] == ports
+    assert [listener.door for listener in listeners] == [factory, factory]
     assert [port.reading for port in ports] == [False, False]
     assert len(groups.made) == 1
     accept(Reactor(), Port(factory), factory)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sennit.engine.connection import CLIENT, CLOSED, CLOSING, OPEN, SERVER, Connection
 from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
 from sennit.engine.frame import encode_frame
+from sennit.engine.handshake import Request
 from sennit.engine.mask import apply_mask
 from sennit.engine.reader import Reader
 from sennit.engine.utf8 import Utf8Checker, is_utf8
@@ -37,10 +38,22 @@ __all__ = [
     "apply_mask",
     "encode_frame",
     "is_utf8",
+    "plain_request",
 ]
 
 COMPILED = False
 """Whether it is the compiled one."""
+
+
+def plain_request(head: bytes) -> Request | None:  # noqa: ARG001 - as the compiled one
+    """Read a complete head of a usual handshake quickly.
+
+    Returns:
+        The request; ``None`` if it is for :func:`sennit.engine.handshake.parse_request`, as
+        everything is where nothing is compiled.
+    """
+    return None
+
 
 if not TYPE_CHECKING and os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
     with suppress(ImportError):
@@ -49,6 +62,7 @@ if not TYPE_CHECKING and os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
         from sennit.engine._event import Chunk, Close, Event, Failure, Message, Ping, Pong
         from sennit.engine._frame import encode_frame
         from sennit.engine._mask import apply_mask
+        from sennit.engine._plain import plain_request
         from sennit.engine._reader import Reader
         from sennit.engine._utf8 import Utf8Checker, is_utf8
 

@@ -98,6 +98,7 @@ cdef class Member:
     cdef int _serve(self, uint32_t events) except -1
     cdef int _settle(self) except -1
     cdef void _broken(self, reason)
+    cdef int _arrived(self, Member guest, Py_ssize_t size) except -1
 
 
 cdef class Group:
@@ -105,7 +106,8 @@ cdef class Group:
     cdef public double turn
     cdef list _debtors
     cdef int _epoll
-    cdef dict _members
+    cdef list _members
+    cdef Py_ssize_t _count
     cdef uint32_t _generation
     cdef bint _registered
     cdef bint _serving

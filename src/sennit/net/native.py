@@ -15,10 +15,8 @@ from twisted.internet import tcp
 from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sennit.net._group import Group
-    from sennit.net._port import Listener
+    from sennit.net._port import Door, Listener
     from sennit.net._socket import Socket
 
 __all__ = ["accept_natively", "is_native", "move", "native_group", "send_to_all"]
@@ -46,9 +44,7 @@ def is_native(transport: object) -> bool:
     return _socket is not None and isinstance(transport, _socket.Socket)
 
 
-def accept_natively(
-    reactor: Any, port: IListeningPort, factory: object, accepted: Callable[[Socket], None]
-) -> Listener | None:
+def accept_natively(reactor: Any, port: IListeningPort, door: Door) -> Listener | None:
     """Accept a port's connections by the group instead of Twisted's transports, where that can be.
 
     It takes the extension, a reactor that takes descriptors, and a plain TCP or Unix port that
@@ -57,8 +53,7 @@ def accept_natively(
     Args:
         reactor: whose port it is.
         port: a listening one.
-        factory: that of the port.
-        accepted: called with each new connection.
+        door: its factory, to whom each new connection is brought.
 
     Returns:
         What is to be stopped before the port is; ``None`` where all stays as it was.
@@ -66,13 +61,14 @@ def accept_natively(
     able = IReactorFDSet.providedBy(reactor) and IReactorSocket.providedBy(reactor)
     if _group is None or not able:
         return None
-    if not isinstance(port, tcp.Port) or port.factory is not factory or port.fileno() < 0:
+    built_by: object = port.factory if isinstance(port, tcp.Port) else None
+    if not isinstance(port, tcp.Port) or built_by is not door or port.fileno() < 0:
         return None
     group = _groups.get(reactor)
     if group is None:
         group = _groups[reactor] = _group.Group(reactor)
     port.stopReading()
-    listener: Listener = _port.listen(group, port, accepted)
+    listener: Listener = _port.listen(group, port, door)
     return listener
 
 
