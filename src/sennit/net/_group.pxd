@@ -81,6 +81,7 @@ cdef extern from "unistd.h" nogil:
 
 
 cdef enum:
+    EVENTS = 256  # Those that are taken from the kernel at once, into Group._events.
     BUFFER = 131072  # Bytes of what is read at once, into Group._buffer.
     OUT = 65536  # Bytes of what is gathered before it is sent, in Group._out.
 
@@ -121,3 +122,4 @@ cdef class Group:
     cdef int _watch(self, Member member, uint32_t events) except -1
     cdef int _owe(self, Member member, bytes frame) except -1
     cdef int _serve_ready(self) except -1
+    cdef int _serve_events(self, int count) except -1

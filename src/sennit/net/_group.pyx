@@ -22,7 +22,6 @@ from libc.string cimport strerror
 _log = Logger(namespace="sennit.net")
 
 cdef enum:
-    EVENTS = 256
     BATCH = 64
 
 cdef double TURN = 0.005
@@ -183,12 +182,17 @@ cdef class Group:
             self._serving = False
 
     cdef int _serve_ready(self) except -1:
-        cdef int count, index, fd
+        cdef int count
+        with nogil:
+            count = epoll_wait(self._epoll, self._events, EVENTS, 0)
+        return self._serve_events(count)
+
+    cdef int _serve_events(self, int count) except -1:
+        """Serve the sockets of so many events, for a while."""
+        cdef int index, fd
         cdef Member member
         cdef uint64_t data
         cdef double began = now()
-        with nogil:
-            count = epoll_wait(self._epoll, self._events, EVENTS, 0)
         for index in range(count):
             data = self._events[index].data.u64
             fd = <int>(data & 0xFFFFFFFF)

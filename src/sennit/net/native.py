@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from twisted.internet import tcp
@@ -64,12 +64,20 @@ def accept_natively(reactor: Any, port: IListeningPort, door: Door) -> Listener 
     built_by: object = port.factory if isinstance(port, tcp.Port) else None
     if not isinstance(port, tcp.Port) or built_by is not door or port.fileno() < 0:
         return None
+    port.stopReading()
+    listener: Listener = _port.listen(_group_of(reactor), port, door)
+    return listener
+
+
+def _group_of(reactor: Any) -> Group:
+    """Return the only group of a reactor; that of ``sennit.net.reactor`` has one built in."""
+    built_in: Group | None = getattr(reactor, "poll_group", None)
+    if built_in is not None:
+        return built_in
     group = _groups.get(reactor)
     if group is None:
-        group = _groups[reactor] = _group.Group(reactor)
-    port.stopReading()
-    listener: Listener = _port.listen(group, port, door)
-    return listener
+        group = _groups[reactor] = cast("Group", _group.Group(reactor))
+    return group
 
 
 def move(reactor: Any, transport: Socket, factory: Any) -> None:

@@ -433,7 +433,6 @@ class WebSocket:
         self._serial = (self._serial + 1) % 2**32
         payload = self._serial.to_bytes(4, "big")
 
-
         def forget(_: Deferred[float]) -> None:
             pings.pop(payload, None)
 
