@@ -297,8 +297,8 @@ POLICIES = 'one of "disconnect", "recover", "drop-oldest", "conflate"'
         (
             "reactor = 'gtk'",
             (
-                'reactor is one of "auto", "asyncio", "uvloop", "sennit", "epoll", "poll", "select", '
-                "not 'gtk'"
+                'reactor is one of "auto", "asyncio", "uvloop", "sennit", "epoll", "poll", '
+                "\"select\", not 'gtk'"
             ),
         ),
         (
