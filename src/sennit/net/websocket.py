@@ -150,15 +150,34 @@ class WebSocket:
 
     # -- receiving -------------------------------------------------------------------------------
 
-    async def recv(self) -> str | bytes:
+    def recv(self) -> Coroutine[Any, Any, str | bytes]:
         """Return the next message, in the order of arrival. A cancelled call loses none.
 
         Raises:
             ConnectionClosed: there is none any more.
             LocalProtocolError: another call waits already, or a receiver object is notified.
         """
-        await self._skip()
-        pieces = [await self._next_piece()]
+        return self._receive(iterating=False)
+
+    async def _receive(self, *, iterating: bool) -> str | bytes:
+        # Many wait here for long, and each coroutine within another would take its memory.
+        try:
+            if self._within:
+                await self._skip()
+            while not (queue := self._queue):
+                await self._arrival()
+        except ConnectionClosedOK:
+            if iterating:
+                raise StopAsyncIteration from None
+            raise
+        first = self._take_piece(queue)
+        data, is_text, final = first
+        if not final:
+            data = await self._rest_of(first)
+        return data.decode() if is_text else data
+
+    async def _rest_of(self, first: tuple[bytes, bool, bool]) -> bytes:
+        pieces = [first]
         try:
             while not pieces[-1][2]:
                 pieces.append(await self._next_piece())
@@ -167,8 +186,7 @@ class WebSocket:
             queue.extendleft(reversed(pieces))
             self._queued += sum(len(piece[0]) for piece in pieces)
             raise
-        data = pieces[0][0] if len(pieces) == 1 else b"".join(piece[0] for piece in pieces)
-        return data.decode() if pieces[0][1] else data
+        return b"".join(piece[0] for piece in pieces)
 
     def recv_streaming(self) -> AsyncIterator[str | bytes]:
         """Return the next message as an iterator of its pieces, as they come.
@@ -195,9 +213,10 @@ class WebSocket:
 
     async def _next_piece(self) -> tuple[bytes, bool, bool]:
         while not (queue := self._queue):
-            if self._closed is not None:
-                raise self._error()
             await self._arrival()
+        return self._take_piece(queue)
+
+    def _take_piece(self, queue: deque[tuple[bytes, bool, bool]]) -> tuple[bytes, bool, bool]:
         piece = queue.popleft()
         self._queued -= len(piece[0])
         if not queue:
@@ -210,13 +229,12 @@ class WebSocket:
     def __aiter__(self) -> WebSocket:
         return self
 
-    async def __anext__(self) -> str | bytes:
-        try:
-            return await self.recv()
-        except ConnectionClosedOK:
-            raise StopAsyncIteration from None
+    def __anext__(self) -> Coroutine[Any, Any, str | bytes]:
+        return self._receive(iterating=True)
 
     def _arrival(self) -> Deferred[None]:
+        if self._closed is not None:
+            raise self._error()
         if self._receiver is not None or self._notified:
             raise LocalProtocolError("somebody else receives this connection's messages")
         self._receiver = Deferred(self._stop_receiving)
