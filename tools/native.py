@@ -22,7 +22,8 @@ SOURCES = ROOT / "src"
 STAGE = ROOT / "build" / "cython"
 
 LINUX_ONLY = {
-    f"sennit.net.{name}" for name in ("_address", "_broadcast", "_group", "_port", "_socket")
+    f"sennit.net.{name}"
+    for name in ("_address", "_broadcast", "_client", "_group", "_port", "_socket")
 }
 """What stands on calls that only Linux has."""
 

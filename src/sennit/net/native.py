@@ -1,4 +1,4 @@
-"""The native poll group, where there is one: accepting on it, and broadcasting through it.
+"""The native poll group, where there is one: who may use it, accepting, and broadcasting.
 
 The extension is optional: without it, or with ``SENNIT_NO_EXTENSIONS=1``, everything goes through
 Twisted's own transports, and behaves alike.
@@ -13,23 +13,37 @@ from weakref import WeakKeyDictionary
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorSocket
+from twisted.internet.posixbase import PosixReactorBase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twisted.python.failure import Failure
+
+    from sennit.net._client import ClientSocket, Waiter
     from sennit.net._group import Group
     from sennit.net._port import Listener
     from sennit.net._socket import Socket
 
-__all__ = ["accept_natively", "is_native", "move", "native_group", "send_to_all"]
+__all__ = [
+    "accept_natively",
+    "adopt_connection",
+    "group_for_clients",
+    "is_native",
+    "move",
+    "native_group",
+    "send_to_all",
+    "wait_for_connection",
+]
 
 _group: Any = None
 _socket: Any = None
 _port: Any = None
 _broadcast: Any = None
+_client: Any = None
 if os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
     try:
-        from sennit.net import _broadcast, _group, _port, _socket
+        from sennit.net import _broadcast, _client, _group, _port, _socket
     except ImportError:
         _group = None  # All of them, or none.
 
@@ -68,12 +82,34 @@ def accept_natively(
         return None
     if not isinstance(port, tcp.Port) or port.factory is not factory or port.fileno() < 0:
         return None
+    port.stopReading()
+    listener: Listener = _port.listen(_group_of(reactor), port, accepted)
+    return listener
+
+
+def group_for_clients(reactor: Any) -> Group | None:
+    """Return the group that a reactor's clients can connect by, if there is one.
+
+    It takes the extension, and a reactor that takes descriptors and makes connections just as
+    Twisted's own do: one that is a double, or goes other ways, has to be asked for each.
+
+    Args:
+        reactor: whose clients they are.
+    """
+    if _client is None or not IReactorFDSet.providedBy(reactor):
+        return None
+    made_by = (getattr(reactor, name, None) for name in ("connectTCP", "connectUNIX"))
+    ours = (PosixReactorBase.connectTCP, PosixReactorBase.connectUNIX)
+    if tuple(getattr(one, "__func__", None) for one in made_by) != ours:
+        return None
+    return _group_of(reactor)
+
+
+def _group_of(reactor: Any) -> Group:
     group = _groups.get(reactor)
     if group is None:
         group = _groups[reactor] = _group.Group(reactor)
-    port.stopReading()
-    listener: Listener = _port.listen(group, port, accepted)
-    return listener
+    return group
 
 
 def move(reactor: Any, transport: Socket, factory: Any) -> None:
@@ -100,3 +136,33 @@ def send_to_all(sockets: list[Socket], frame: bytes) -> list[int]:
     """Give one frame to many sockets, and return the indices of those that refused it."""
     refused: list[int] = _broadcast.broadcast(sockets, frame)
     return refused
+
+
+def wait_for_connection(group: Group, fd: int, ready: Callable[[Failure | None], object]) -> Waiter:
+    """Wait until a socket that is being connected can be written to, or has failed.
+
+    Args:
+        group: what waits.
+        fd: the socket, which stays the caller's.
+        ready: called once: with ``None``, or with why the group waits no more.
+
+    Returns:
+        What is to be stopped before the socket is closed, if that is earlier.
+    """
+    waiter: Waiter = _client.wait(group, fd, ready)
+    return waiter
+
+
+def adopt_connection(group: Group, fd: int, ended: Callable[[Failure], object]) -> ClientSocket:
+    """Make a transport of a socket that this side has connected, and be its new owner.
+
+    Args:
+        group: what it belongs to.
+        fd: connected, non-blocking.
+        ended: called with the reason when the connection is gone, after its protocol.
+
+    Returns:
+        The connection; set its protocol before the loop goes on.
+    """
+    made: ClientSocket = _client.adopt_client(group, fd, ended)
+    return made

@@ -80,7 +80,7 @@ class StreamTransport(Protocol):
         on_pong: called with the payload of each pong, if set.
         latency: seconds that the last answered ping took, or ``None``.
         socket: the native socket that it is on, if it is on one.
-        quick: the same, if it can frame messages by itself: a server's, without compression.
+        quick: the same, if it can frame messages by itself: this end's, without compression.
     """
 
     def __init__(
@@ -131,7 +131,8 @@ class StreamTransport(Protocol):
         high, low = settings.write_high, settings.write_low
         if is_native(transport):
             self.socket = self._outlet = transport.outlet(high, self._drained, low)
-            if self.connection.role == SERVER and self.connection.deflate is None:
+            masking = self.connection.role == CLIENT
+            if transport.masking == masking and self.connection.deflate is None:
                 self.quick = self.socket
         else:
             self._outlet = Outlet(transport, high, self._drained, low=low, fresh=self._fresh)
