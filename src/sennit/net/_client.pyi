@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 
 from sennit.net._group import Group
@@ -11,4 +12,6 @@ class Waiter:
 class ClientSocket(Socket): ...
 
 def wait(group: Group, fd: int, ready: Callable[[Failure | None], object]) -> Waiter: ...
-def adopt_client(group: Group, fd: int, ended: Callable[[Failure], object]) -> ClientSocket: ...
+def adopt_client(
+    group: Group, fd: int, peer: IAddress | None, ended: Callable[[Failure], object]
+) -> ClientSocket: ...

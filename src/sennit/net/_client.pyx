@@ -104,12 +104,13 @@ cdef class Waiter(Member):
             _log.failure("an attempt to connect could not be ended")
 
 
-def adopt_client(Group group, int fd, ended):
+def adopt_client(Group group, int fd, peer, ended):
     """Take over a socket that this side has connected, as its new owner.
 
     Args:
         group: what it belongs to.
         fd: connected, non-blocking.
+        peer: the address of its other end, ``None`` for what the system says.
         ended: called with the reason when the connection is gone, after its protocol.
 
     Returns:
@@ -117,6 +118,7 @@ def adopt_client(Group group, int fd, ended):
     """
     cdef ClientSocket made = ClientSocket.__new__(ClientSocket)
     socket_of(group, fd, made)
+    made._peer = peer
     made._ended = ended
     made.masking = True
     return made

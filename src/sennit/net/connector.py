@@ -235,7 +235,9 @@ class _Attempt:
 
     def _connected(self, sock: socket.socket) -> None:
         connector: Any = self._connector
-        made = adopt_connection(connector.group, sock.fileno(), connector.connectionLost)
+        destination = connector.getDestination()
+        peer = destination if isinstance(destination, UNIXAddress) else None
+        made = adopt_connection(connector.group, sock.fileno(), peer, connector.connectionLost)
         sock.detach()
         self._over = True
         connector.transport = made

@@ -18,6 +18,7 @@ from twisted.internet.posixbase import PosixReactorBase
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twisted.internet.interfaces import IAddress
     from twisted.python.failure import Failure
 
     from sennit.net._client import ClientSocket, Waiter
@@ -153,16 +154,19 @@ def wait_for_connection(group: Group, fd: int, ready: Callable[[Failure | None],
     return waiter
 
 
-def adopt_connection(group: Group, fd: int, ended: Callable[[Failure], object]) -> ClientSocket:
+def adopt_connection(
+    group: Group, fd: int, peer: IAddress | None, ended: Callable[[Failure], object]
+) -> ClientSocket:
     """Make a transport of a socket that this side has connected, and be its new owner.
 
     Args:
         group: what it belongs to.
         fd: connected, non-blocking.
+        peer: the address of its other end, ``None`` for what the system says.
         ended: called with the reason when the connection is gone, after its protocol.
 
     Returns:
         The connection; set its protocol before the loop goes on.
     """
-    made: ClientSocket = _client.adopt_client(group, fd, ended)
+    made: ClientSocket = _client.adopt_client(group, fd, peer, ended)
     return made
