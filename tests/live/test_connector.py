@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
     ConnectBindError,
     ConnectError,
     ConnectionAborted,
     ConnectionDone,
+    ConnectionLost,
     DNSLookupError,
     NotConnectingError,
     UserError,
@@ -410,6 +412,29 @@ def test_ipv6(house: House) -> None:
     assert transport.getPeer().host == "::1"
     transport.loseConnection()
     house.wait(lambda: factory.heard[-1] == "stop")
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_the_reactor_lets_go(house: House, connected: bool) -> None:
+    """Where it ends, or cannot do with the descriptor, the factory hears of it."""
+    listening = house.listening()
+    if not connected:
+        listening.fill()
+    factory = house.to(listening)
+    if connected:
+        house.made(factory)
+    else:
+        house.turn()
+    reactor = house.loop.reactor
+    kind: Any = native_group() if house.native else (tcp.Client,)
+    (descriptor,) = [one for one in reactor.getReaders() if isinstance(one, kind)]
+    reactor.removeReader(descriptor)
+    reactor.removeWriter(descriptor)
+    descriptor.connectionLost(Failure(ConnectionLost()))
+    if connected:
+        assert factory.heard[-3:] == [("lost", ConnectionLost), ("gone", ConnectionLost), "stop"]
+    else:
+        house.ended(factory, ("failed", ConnectError))
 
 
 def test_many_at_once(house: House) -> None:

@@ -24,14 +24,20 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sennit import websocket
-from sennit.engine.build import SERVER, Close, Connection, Message, encode_frame
+from sennit.engine.build import CLIENT, SERVER, Close, Connection, Message, encode_frame
 from sennit.engine.handshake import accept_response, check_upgrade, parse_request
+from sennit.net import native
 from sennit.net.native import native_group
+from sennit.net.setting import WebSocketSettings
+from sennit.net.stream_transport import StreamTransport
 from tests.double import LogKeeper
 from tests.live.loop import Loop
 from tests.live.process import Process
 from tests.live.proxy import ConnectProxy
 from tests.live.test_connector import Listening
+
+if native_group() is not None:
+    from sennit.net._socket import adopt
 
 HERE = "tcp:0:interface=127.0.0.1"
 LARGE = 4 << 20
@@ -412,11 +418,13 @@ class Answering:
         self.ws.send(data, text=is_text)
         if data == b"large":
             self.ws.send(b"y" * 300_000)
+        elif data == b"medium":
+            self.ws.send(b"z" * 10_000)
 
 
 def test_masks(place: Place) -> None:
     """Each frame has a key of its own, whatever way it takes; the server sees what was meant."""
-    ws, wire = place.wire(handler=Answering)
+    ws, wire = place.wire(handler=Answering, write_high=1 << 20)
     assert is_native(ws) == NATIVE
     expected = []
     for number in range(1000):
@@ -427,6 +435,9 @@ def test_masks(place: Place) -> None:
     wire.say(*texts)
     expected += [text.encode() for text in texts]
     place.wait(lambda: len(wire.messages) == len(expected))
+    # More than leaves in one send, all of it said within what was read at once.
+    wire.say(*["medium"] * 30)
+    expected += [b"medium", b"z" * 10_000] * 30
     wire.say("before", "large", "after")
     expected += [b"before", b"large", b"y" * 300_000, b"after"]
     place.wait(lambda: len(wire.messages) == len(expected))
@@ -448,6 +459,42 @@ def _keys(raw: bytes) -> Iterator[bytes]:
             size, place = int.from_bytes(raw[place : place + width]), place + width
         yield raw[place : place + 4]
         place += 4 + size
+
+
+@pytest.mark.skipif(not NATIVE, reason="there is no poll group")
+@pytest.mark.parametrize("role", [CLIENT, SERVER])
+@pytest.mark.parametrize("client", [True, False])
+def test_a_socket_of_the_other_role(place: Place, role: int, client: bool) -> None:
+    """A socket frames messages by itself only for an end whose frames are like its own."""
+    group: Any = native_group()
+    ours, peer = socket.socketpair()
+    ours.setblocking(False)
+    made = group(place.reactor)
+    fd = ours.detach()
+    transport = (
+        native.adopt_connection(made, fd, None, lambda _: None) if client else adopt(made, fd)
+    )
+    stream: Any = StreamTransport(
+        place.reactor, Connection(role), Mute(), WebSocketSettings(), binary=True
+    )
+    transport.protocol = stream
+    stream.makeConnection(transport)
+    assert stream.socket is transport
+    assert (stream.quick is not None) == (client == (role == CLIENT))
+    transport.abortConnection()
+    peer.close()
+
+
+class Mute:
+    """A handler that does nothing."""
+
+    def connection_made(self, transport: Any) -> None: ...
+
+    def message_received(self, data: bytes, is_text: bool) -> None: ...
+
+    def writable(self) -> None: ...
+
+    def connection_lost(self, closed: websocket.Closed) -> None: ...
 
 
 FORK = """
