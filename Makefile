@@ -77,7 +77,7 @@ unit: setup
 
 # Real sockets, real servers, the SDKs as published, a real browser. What the network does to a
 # server is tried on native sockets and on Twisted's own.
-TWICE := $(patsubst %,tests/live/test_%.py,listener bad_frame bad_request slow_client example)
+TWICE := $(patsubst %,tests/live/test_%.py,listener bad_frame bad_request slow_client example client plain_client)
 
 live: setup
 	$(BIN)/python -m tools.debian chromium

@@ -23,7 +23,7 @@ STAGE = ROOT / "build" / "cython"
 
 LINUX_ONLY = {
     f"sennit.net.{name}"
-    for name in ("_address", "_broadcast", "_group", "_poller", "_port", "_socket")
+    for name in ("_address", "_broadcast", "_client", "_group", "_poller", "_port", "_socket")
 }
 """What stands on calls that only Linux has."""
 

@@ -20,6 +20,7 @@ cdef class Socket(Member):
     cdef public object protocol
     cdef public bint muted
     cdef readonly bint disconnecting
+    cdef readonly bint masking
     cdef bint _reading
     cdef bint _ended
     cdef bint _ending
@@ -49,6 +50,7 @@ cdef class Socket(Member):
     cdef Member _host
     cdef readonly bint delivering
 
+    cdef int _send_frame(self, int opcode, const char *start, Py_ssize_t size) except -1
     cdef int _flush_cork(self) except -1
     cdef int _put(self, bytes data) except -1
     cdef int _put_large(self, const char *head, Py_ssize_t length, const char *start, Py_ssize_t size) except -1
@@ -70,4 +72,4 @@ cdef class Socket(Member):
     cdef void _broken(self, reason)
 
 
-cdef Socket socket_of(Group group, int fd)
+cdef Socket socket_of(Group group, int fd, Socket made=*)

@@ -62,9 +62,9 @@ def adopt(Group group, int fd):
     return socket_of(group, fd)
 
 
-cdef Socket socket_of(Group group, int fd):
-    """The same, for C."""
-    cdef Socket made = Socket.__new__(Socket)
+cdef Socket socket_of(Group group, int fd, Socket made=None):
+    """The same, for C, as an object that may be there already."""
+    made = Socket.__new__(Socket) if made is None else made
     made._group = group
     made._reading = True
     group._enter(made, fd)
@@ -84,6 +84,7 @@ cdef class Socket(Member):
         protocol: whom it notifies; set it before the loop goes on.
         disconnecting: whether it is to be closed when all is written.
         muted: whether a broadcast passes it over.
+        masking: whether its frames are a client's.
     """
 
     # -- a transport of Twisted ------------------------------------------------------------------
@@ -263,7 +264,7 @@ cdef class Socket(Member):
         self._pieces = pieces
 
     def send_message(self, message, text):
-        """Send one message of a server, without compression, in a frame of its own.
+        """Send one message, without compression, in a frame of its own.
 
         Args:
             message: ``str``, or bytes of any kind.
@@ -273,10 +274,8 @@ cdef class Socket(Member):
             Whether it was taken: not if the connection is closing, or what is queued is full.
         """
         cdef const char *start
-        cdef Py_ssize_t size, length
+        cdef Py_ssize_t size
         cdef bint is_text
-        cdef unsigned char data[HEAD_LIMIT]
-        cdef const char *head = <const char *>data
         if self.muted or self._fd < 0 or self._is_full():
             return False
         if isinstance(message, str):
@@ -288,16 +287,21 @@ cdef class Socket(Member):
             start = PyBytes_AS_STRING(<bytes>message)
             size = PyBytes_GET_SIZE(message)
             is_text = bool(text)
-        length = write_head(data, 1 if is_text else 2, size, True, 0, NULL)
         if self._finished or self._half or self._aborting or self.disconnecting:
             return False
+        self._send_frame(1 if is_text else 2, start, size)
+        return True
+
+    cdef int _send_frame(self, int opcode, const char *start, Py_ssize_t size) except -1:
+        cdef char head[HEAD_LIMIT]
+        cdef int length = write_head(<unsigned char *>head, opcode, size, True, 0, NULL)
         if size >= LARGE and self._cork is None:
             self._put_large(head, length, start, size)
         elif self.delivering:
             self._gather(head, length, start, size, None)
         else:
             self.write(joined(head, length, start, size))
-        return True
+        return 0
 
     # -- what both are made of -------------------------------------------------------------------
 

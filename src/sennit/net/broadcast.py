@@ -41,7 +41,7 @@ def broadcast(
     refused: list[WebSocket] = []
     for websocket in tuple(websockets):
         socket = websocket._quick  # noqa: SLF001 - one trade, two modules
-        if socket is not None:
+        if socket is not None and not socket.masking:
             plain.websockets.append(websocket)
             plain.sockets.append(socket)
             continue

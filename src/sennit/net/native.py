@@ -1,4 +1,4 @@
-"""The native poll group, where there is one: accepting on it, and broadcasting through it.
+"""The native poll group, where there is one: who may use it, accepting, and broadcasting.
 
 The extension is optional: without it, or with ``SENNIT_NO_EXTENSIONS=1``, everything goes through
 Twisted's own transports, and behaves alike.
@@ -13,21 +13,38 @@ from weakref import WeakKeyDictionary
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorSocket
+from twisted.internet.posixbase import PosixReactorBase
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twisted.internet.interfaces import IAddress
+    from twisted.python.failure import Failure
+
+    from sennit.net._client import ClientSocket, Waiter
     from sennit.net._group import Group
     from sennit.net._port import Door, Listener
     from sennit.net._socket import Socket
 
-__all__ = ["accept_natively", "is_native", "move", "native_group", "send_to_all"]
+__all__ = [
+    "accept_natively",
+    "adopt_connection",
+    "group_for_clients",
+    "is_native",
+    "move",
+    "native_group",
+    "send_to_all",
+    "wait_for_connection",
+]
 
 _group: Any = None
 _socket: Any = None
 _port: Any = None
 _broadcast: Any = None
+_client: Any = None
 if os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
     try:
-        from sennit.net import _broadcast, _group, _port, _socket
+        from sennit.net import _broadcast, _client, _group, _port, _socket
     except ImportError:
         _group = None  # All of them, or none.
 
@@ -69,6 +86,24 @@ def accept_natively(reactor: Any, port: IListeningPort, door: Door) -> Listener 
     return listener
 
 
+def group_for_clients(reactor: Any) -> Group | None:
+    """Return the group that a reactor's clients can connect by, if there is one.
+
+    It takes the extension, and a reactor that takes descriptors and makes connections just as
+    Twisted's own do: one that is a double, or goes other ways, has to be asked for each.
+
+    Args:
+        reactor: whose clients they are.
+    """
+    if _group is None or not IReactorFDSet.providedBy(reactor):
+        return None
+    made_by = (getattr(reactor, name, None) for name in ("connectTCP", "connectUNIX"))
+    ours = (PosixReactorBase.connectTCP, PosixReactorBase.connectUNIX)
+    if tuple(getattr(one, "__func__", None) for one in made_by) != ours:
+        return None
+    return _group_of(reactor)
+
+
 def _group_of(reactor: Any) -> Group:
     """Return the only group of a reactor; that of ``sennit.net.reactor`` has one built in."""
     built_in: Group | None = getattr(reactor, "poll_group", None)
@@ -104,3 +139,36 @@ def send_to_all(sockets: list[Socket], frame: bytes) -> list[int]:
     """Give one frame to many sockets, and return the indices of those that refused it."""
     refused: list[int] = _broadcast.broadcast(sockets, frame)
     return refused
+
+
+def wait_for_connection(group: Group, fd: int, ready: Callable[[Failure | None], object]) -> Waiter:
+    """Wait until a socket that is being connected can be written to, or has failed.
+
+    Args:
+        group: what waits.
+        fd: the socket, which stays the caller's.
+        ready: called once: with ``None``, or with why the group waits no more.
+
+    Returns:
+        What is to be stopped before the socket is closed, if that is earlier.
+    """
+    waiter: Waiter = _client.wait(group, fd, ready)
+    return waiter
+
+
+def adopt_connection(
+    group: Group, fd: int, peer: IAddress | None, ended: Callable[[Failure], object]
+) -> ClientSocket:
+    """Make a transport of a socket that this side has connected, and be its new owner.
+
+    Args:
+        group: what it belongs to.
+        fd: connected, non-blocking.
+        peer: the address of its other end, ``None`` for what the system says.
+        ended: called with the reason when the connection is gone, after its protocol.
+
+    Returns:
+        The connection; set its protocol before the loop goes on.
+    """
+    made: ClientSocket = _client.adopt_client(group, fd, peer, ended)
+    return made

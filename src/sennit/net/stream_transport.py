@@ -85,7 +85,7 @@ class StreamTransport:
         on_pong: called with the payload of each pong, if set.
         latency: seconds that the last answered ping took, or ``None``.
         socket: the native socket that it is on, if it is on one.
-        quick: the same, if it can frame messages by itself: a server's, without compression.
+        quick: the same, if it can frame messages by itself: this end's, without compression.
         transport: Twisted's, below.
     """
 
@@ -168,7 +168,8 @@ class StreamTransport:
         high, low = settings.write_high, settings.write_low
         if is_native(transport):
             self.socket = self._outlet = transport.outlet(self, high, low)
-            if self.connection.role == SERVER and self.connection.deflate is None:
+            masking = self.connection.role == CLIENT
+            if transport.masking == masking and self.connection.deflate is None:
                 self.quick = self.socket
         else:
             self._outlet = Outlet(transport, high, self.drained, low=low, fresh=self._fresh)
