@@ -35,6 +35,7 @@ from sennit.net._group cimport (
     socklen_t,
 )
 from sennit.net._socket cimport Socket, socket_of
+from sennit.net._tls cimport tls_socket_of
 
 _log = Logger(namespace="sennit.net")
 
@@ -45,13 +46,14 @@ cdef double NO_ROOM = 1.0
 """Seconds without accepting, when the process or the machine is out of descriptors."""
 
 
-def listen(Group group, owner, accepted):
+def listen(Group group, owner, accepted, tls=None):
     """Accept connections on a listening port, which stays the owner of its socket.
 
     Args:
         group: what the connections belong to.
         owner: the port of Twisted's; the reactor keeps it alive no more, so the group does.
         accepted: called with each new ``Socket``, on which nothing was read.
+        tls: Twisted's ``TLSMemoryBIOFactory``, where they speak TLS.
 
     Returns:
         A :class:`Listener`, whose ``stop()`` is for before the socket is closed.
@@ -60,6 +62,7 @@ def listen(Group group, owner, accepted):
     listener._group = group
     listener._owner = owner
     listener._accepted = accepted
+    listener._tls = tls
     group._enter(listener, owner.fileno())
     group._watch(listener, EPOLLIN)
     return listener
@@ -70,6 +73,7 @@ cdef class Listener(Member):
 
     cdef object _owner
     cdef object _accepted
+    cdef object _tls
     cdef object _call
 
     def stop(self):
@@ -111,7 +115,10 @@ cdef class Listener(Member):
         """Hand a new connection on; whatever goes wrong with it is its own end."""
         cdef Socket made
         try:
-            made = socket_of(self._group, fd)
+            if self._tls is None:
+                made = socket_of(self._group, fd)
+            else:
+                made = tls_socket_of(self._group, fd, self._tls)
         except Exception:
             close(fd)
             _log.failure("a connection could not be accepted")

@@ -47,6 +47,7 @@ cdef class Socket(Member):
     cdef object _peer
     cdef readonly bint delivering
 
+    cdef int _enroll(self, Group group, int fd) except -1
     cdef int _flush_cork(self) except -1
     cdef int _put(self, bytes data) except -1
     cdef int _put_large(self, const char *head, Py_ssize_t length, const char *start, Py_ssize_t size) except -1

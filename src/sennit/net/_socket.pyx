@@ -62,15 +62,7 @@ def adopt(Group group, int fd):
 cdef Socket socket_of(Group group, int fd):
     """The same, for C."""
     cdef Socket made = Socket.__new__(Socket)
-    made._group = group
-    made._reading = True
-    group._enter(made, fd)
-    try:
-        made._update()
-    except OSError:
-        group._leave(made)
-        made._fd = -1
-        raise
+    made._enroll(group, fd)
     return made
 
 
@@ -290,6 +282,18 @@ cdef class Socket(Member):
         return True
 
     # -- what both are made of -------------------------------------------------------------------
+
+    cdef int _enroll(self, Group group, int fd) except -1:
+        self._group = group
+        self._reading = True
+        group._enter(self, fd)
+        try:
+            self._update()
+        except OSError:
+            group._leave(self)
+            self._fd = -1
+            raise
+        return 0
 
     cdef int _flush_cork(self) except -1:
         cdef list cork = self._cork

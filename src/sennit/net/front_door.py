@@ -25,6 +25,7 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 from zope.interface import implementer
@@ -498,5 +499,8 @@ class _Moving(Protocol):
     def makeConnection(self, transport: ITransport) -> None:
         """Step aside."""
         moved: Any = transport
-        moved.protocol = self._keeper
+        if isinstance(moved, ProtocolWrapper):
+            moved.wrappedProtocol = self._keeper  # TLS goes on around it.
+        else:
+            moved.protocol = self._keeper
         self._keeper.transport = transport

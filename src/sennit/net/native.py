@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorSocket
+
+from sennit.net.openssl import find_openssl
+from sennit.net.tunnel import Resumption, is_tunnel_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,15 +25,17 @@ if TYPE_CHECKING:
     from sennit.net._port import Listener
     from sennit.net._socket import Socket
 
-__all__ = ["accept_natively", "is_native", "move", "native_group", "send_to_all"]
+__all__ = ["accept_natively", "is_native", "move", "native_group", "native_tls", "send_to_all"]
 
 _group: Any = None
 _socket: Any = None
 _port: Any = None
 _broadcast: Any = None
+_libssl: Any = None
+_tls: Any = None
 if os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
     try:
-        from sennit.net import _broadcast, _group, _port, _socket
+        from sennit.net import _broadcast, _group, _libssl, _port, _socket, _tls
     except ImportError:
         _group = None  # All of them, or none.
 
@@ -39,6 +45,17 @@ _groups: WeakKeyDictionary[Any, Group] = WeakKeyDictionary()
 def native_group() -> type[Group] | None:
     """Return the class of poll groups, or ``None`` where there is none."""
     return None if _group is None else _group.Group
+
+
+@cache
+def native_tls() -> bool:
+    """Return whether the group speaks TLS: where OpenSSL is as it expects it."""
+    openssl = None if _tls is None else find_openssl()
+    if openssl is None:
+        return False
+    _libssl.bind(openssl.functions)
+    _tls.bind(openssl.ffi, openssl.ssl)
+    return True
 
 
 def is_native(transport: object) -> bool:
@@ -51,8 +68,9 @@ def accept_natively(
 ) -> Listener | None:
     """Accept a port's connections by the group instead of Twisted's transports, where that can be.
 
-    It takes the extension, a reactor that takes descriptors, and a plain TCP or Unix port that
-    builds its protocols by this very factory. The port remains the socket's owner.
+    It takes the extension, a reactor that takes descriptors, and a TCP or Unix port that builds
+    its protocols by this very factory, or over TLS by Twisted's factory around it. The port remains
+    the socket's owner.
 
     Args:
         reactor: whose port it is.
@@ -66,13 +84,18 @@ def accept_natively(
     able = IReactorFDSet.providedBy(reactor) and IReactorSocket.providedBy(reactor)
     if _group is None or not able:
         return None
-    if not isinstance(port, tcp.Port) or port.factory is not factory or port.fileno() < 0:
+    if not isinstance(port, tcp.Port) or port.fileno() < 0:
         return None
+    tls = None
+    if port.factory is not factory:
+        tls = port.factory
+        if not is_tunnel_to(factory, tls) or not native_tls():
+            return None
     group = _groups.get(reactor)
     if group is None:
         group = _groups[reactor] = _group.Group(reactor)
     port.stopReading()
-    listener: Listener = _port.listen(group, port, accepted)
+    listener: Listener = _port.listen(group, port, accepted, tls)
     return listener
 
 
@@ -87,7 +110,11 @@ def move(reactor: Any, transport: Socket, factory: Any) -> None:
     Raises:
         OSError: it is not connected any more.
     """
-    fd = transport.detach()
+    if _tls is not None and isinstance(transport, _tls.TlsSocket):
+        fd, connection, unsent = transport.release()
+        factory = Resumption(reactor, connection, unsent, factory)
+    else:
+        fd = transport.detach()
     try:
         with socket.socket(fileno=os.dup(fd)) as probe:
             family = probe.family
