@@ -78,7 +78,7 @@ cdef void *_pointer(what) except? NULL:
 
 def _why(list errors):
     """Return why a connection is lost; an end without TLS's own farewell is one as any other."""
-    if not errors or errors[-1][2].casefold().startswith("unexpected eof"):
+    if any([reason.startswith("unexpected eof") for _, _, reason in errors]) or not errors:
         return ConnectionLost()
     return _ssl.Error(errors)
 
@@ -255,7 +255,8 @@ cdef class TlsSocket(Socket):
             return 0
         if size < 0:
             if errno != EAGAIN and errno != EINTR:
-                self._lose(ConnectionLost(strerror(errno).decode()))
+                why = ConnectionLost(strerror(errno).decode())
+                self._lose(ConnectionDone() if self._draining else why)
             return 0
         self._reads += 1
         if size <= SMALL or not self._secured:
@@ -339,7 +340,7 @@ cdef class TlsSocket(Socket):
             if why == ZERO_RETURN:
                 self._end()
             else:
-                self._lose(_why(errors))
+                self._lose(ConnectionDone() if self._draining else _why(errors))
         return 0
 
     cdef int _end(self) except -1:
