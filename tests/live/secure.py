@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from typing import Any
@@ -105,7 +106,7 @@ class SecurePeer:
                 self.heard += piece
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLEOFError:
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
             pass
         else:
             self.farewell = True
@@ -115,10 +116,8 @@ class SecurePeer:
 
     def leave(self) -> None:
         """Say farewell, without waiting for an answer."""
-        try:
+        with contextlib.suppress(ssl.SSLWantReadError):
             self.tls.unwrap()
-        except ssl.SSLWantReadError:
-            pass
         self.send(self.records())
 
 

@@ -16,11 +16,19 @@ from typing import Any
 import pytest
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import INegotiated, ISSLTransport, ISystemHandle
+from twisted.internet.interfaces import (
+    INegotiated,
+    IOpenSSLServerConnectionCreator,
+    ISSLTransport,
+    ISystemHandle,
+)
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import Certificate, CertificateOptions
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
-from sennit.net.native import is_native, native_tls, send_to_all
+from sennit.net.native import is_native, move, native_tls, send_to_all
 from tests.certificate import make_certificate, make_pem
 from tests.double import LogKeeper
 from tests.live.loop import Loop
@@ -223,21 +231,19 @@ def test_a_context_for_each_name(house: SecureHouse) -> None:
     for name in names:
         with pytest.warns(Warning, match="does not explicitly provide"):
             _, peer = house.secure(options=Names(), name=name)
-        shown = ssl.DER_cert_to_PEM_cert(peer.tls.getpeercert(binary_form=True) or b"")
-        assert Certificate.loadPEM(shown) == Certificate(make_certificate(name).original)
+        shown = peer.tls.getpeercert(binary_form=True)
+        assert Certificate.load(shown or b"") == Certificate(make_certificate(name).original)
 
 
 def test_who_makes_connections_fails(house: SecureHouse) -> None:
     """It is logged, and the connection is closed."""
 
+    @implementer(IOpenSSLServerConnectionCreator)
     class Broken:
-        def __call__(self, _transport: object) -> Any:
+        def serverConnectionForTLS(self, _transport: object) -> Any:
             raise ValueError("no")
 
-    factory = house.factory()
-    house.factory = lambda _options=None: factory  # type: ignore[method-assign]
-    factory._creatorCallable = Broken()
-    recorder, peer = house.silent()
+    recorder, peer = house.silent(options=Broken())
     house.wait(lambda: _shaken(peer) or recorder.lost)
     assert recorder.lost == [ConnectionLost]
     house.failures.append(ValueError)
@@ -568,6 +574,51 @@ def test_keys_that_change_without_end(house: SecureHouse) -> None:
     client.close()
 
 
+# -- going on with Twisted ------------------------------------------------------------------------
+
+
+class Heir(Protocol):
+    """Has a connection from some time on."""
+
+    data = b""
+    lost = False
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+        self.line.write(b"heard ")
+
+    def connectionLost(self, reason: object = None) -> None:
+        self.lost = True
+
+    @property
+    def line(self) -> Any:
+        return self.transport
+
+
+@VERSIONS
+@pytest.mark.parametrize("size", [0, 200_000])
+def test_giving_it_away(house: SecureHouse, version: str, size: int) -> None:
+    """To a transport of Twisted's: behind what is queued, and with half a record read already."""
+    recorder, peer = house.secure(version, room=4096)
+    heir = Heir()
+    recorder.transport.write(b"x" * size)
+    peer.tls.write(b"divided")
+    record = peer.records()
+    peer.send(record[:10])
+    house.turn()
+    move(house.loop.reactor, recorder.transport, Factory.forProtocol(lambda: heir))
+    assert isinstance(heir.transport, TLSMemoryBIOProtocol)
+    assert recorder.transport.fileno() == -1
+    assert recorder.transport.buffered == 0
+    heir.line.write(b"mine ")
+    peer.send(record[10:])
+    house.wait(lambda: peer.hear() == b"x" * size + b"mine heard ")
+    assert heir.data == b"divided"
+    peer.leave()
+    house.wait(lambda: heir.lost)
+    assert (recorder.data, recorder.lost) == (b"", [])
+
+
 # -- an outlet, and broadcasts -------------------------------------------------------------------
 
 
@@ -575,7 +626,7 @@ def test_marks(house: SecureHouse) -> None:
     """Full from the upper one on, until it has come down to the lower; all in order."""
     recorder, peer = house.secure(room=4096)
     told: list[int] = []
-    outlet = recorder.transport.outlet(50_000, lambda: told.append(outlet.buffered), 10_000)
+    outlet: Any = recorder.transport.outlet(50_000, lambda: told.append(outlet.buffered), 10_000)
     sent = b""
     for number in range(200):
         if outlet.full:

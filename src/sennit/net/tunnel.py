@@ -1,4 +1,4 @@
-"""TLS of a server as Twisted has it: around whom it is, and how it goes on with what others began."""
+"""TLS of a server as Twisted has it: around whom it is, and how it goes on with what has begun."""
 
 # ruff: noqa: N802 - Twisted calls these methods
 from __future__ import annotations
@@ -9,7 +9,6 @@ from twisted.internet.interfaces import (
     IAddress,
     IOpenSSLServerConnectionCreator,
     IReactorTime,
-    ITransport,
 )
 from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
 from zope.interface import implementer
@@ -46,7 +45,7 @@ class Resumption(TLSMemoryBIOFactory):
         super().__init__(_Creator(connection), False, factory, clock=clock)
         self._unsent = unsent
 
-    def buildProtocol(self, addr: IAddress) -> _Tunnel:
+    def buildProtocol(self, addr: IAddress | None) -> _Tunnel:
         """Return TLS around the protocol."""
         return _Tunnel(self, self.wrappedFactory.buildProtocol(addr), self._unsent)
 
@@ -58,12 +57,12 @@ class _Tunnel(BufferingTLSTransport):
         super().__init__(factory, inner)
         self._unsent = unsent
 
-    def makeConnection(self, transport: ITransport) -> None:
+    def makeConnection(self, transport: Any) -> None:
         """Send what is left of before, and go on."""
         if self._unsent:
             transport.write(self._unsent)
             self._unsent = b""
-        super().makeConnection(transport)
+        super().makeConnection(transport)  # type: ignore[no-untyped-call]  # Twisted's
 
 
 @implementer(IOpenSSLServerConnectionCreator)
