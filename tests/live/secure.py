@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Self
 
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from sennit.net.native import native_tls
 from tests.certificate import make_certificate
+from tests.double import LogKeeper
 from tests.live.test_group import House, Recorder
 
 if native_tls():
@@ -123,6 +125,19 @@ class SecurePeer:
 
 class SecureHouse(House):
     """A group with pairs of sockets that speak TLS."""
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Self]:
+        """Close all in the end, and see that nothing is left in the reactor."""
+        with LogKeeper() as log:
+            yield self
+            for peer in self.peers:
+                peer.close()
+            for recorder in self.recorders:
+                recorder.transport.abortConnection()
+            self.wait(lambda: len(self.group) == 0)
+        assert [failure.type for failure in log.failures()] == self.failures
+        assert self.group not in self.loop.reactor.getReaders()
 
     def factory(self, options: Any = None) -> Any:
         """Return what makes connections of a server."""

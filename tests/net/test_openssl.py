@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 from OpenSSL import SSL
@@ -35,11 +36,19 @@ def test_what_is_of_another_kind(
             assert find_openssl() is None
 
 
-@pytest.mark.parametrize("table", [openssl.FUNCTIONS, openssl.ATTRIBUTES])
-def test_what_is_not_there(monkeypatch: pytest.MonkeyPatch, table: dict[str, str]) -> None:
-    """A function, or an attribute."""
+@pytest.mark.parametrize("table", [openssl.FUNCTIONS, openssl.ATTRIBUTES, openssl.CONSTANTS])
+def test_what_is_not_there(monkeypatch: pytest.MonkeyPatch, table: dict[str, Any]) -> None:
+    """A function, an attribute, or a number."""
     monkeypatch.setitem(table, "nobody_knows", "int(*)()")
     assert find_openssl() is None
+
+
+def test_another_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As other libraries than OpenSSL may have it."""
+    for name in openssl.CONSTANTS:
+        with monkeypatch.context() as changed:
+            changed.setitem(openssl.CONSTANTS, name, 0)
+            assert find_openssl() is None
 
 
 @pytest.mark.parametrize("module", ["cryptography.hazmat.bindings._rust", "OpenSSL"])

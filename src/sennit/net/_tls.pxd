@@ -28,6 +28,7 @@ cdef class TlsSocket(Socket):
     cdef int _drain(self) except -1
     cdef int _seal(self, const char *data, Py_ssize_t size, const char *more, Py_ssize_t length) except -1
     cdef int _refused(self, int why, unsigned char *wire, Py_ssize_t filled, const char *data, Py_ssize_t size, const char *more, Py_ssize_t length) except -1
+    cdef int _fail_for(self, why) except -1
     cdef int _wait(self, const char *data, Py_ssize_t size, const char *more, Py_ssize_t length) except -1
     cdef int _go_on(self) except -1
     cdef int _transmit(self, const unsigned char *data, Py_ssize_t size) except -1

@@ -440,11 +440,16 @@ cdef class TlsSocket(Socket):
         if filled:
             self._transmit(wire, filled)
         self._drain()
-        if errors is not None and self._fd >= 0 and not self._shut:
-            self._forget()
-            self._shut = True
-            self._update()
-            self._group.reactor.callLater(0, self._lose, _why(errors))
+        if errors is not None and not self._shut:
+            self._fail_for(_why(errors))
+        return 0
+
+    cdef int _fail_for(self, why) except -1:
+        """The connection is lost, in a turn of its own."""
+        self._forget()
+        self._shut = True
+        self._update()
+        self._group.reactor.callLater(0, self._lose, why)
         return 0
 
     cdef int _wait(
@@ -493,7 +498,7 @@ cdef class TlsSocket(Socket):
                 continue
             self._own += got
             if self._own > OWN:
-                self._lose(ConnectionLost("the peer makes TLS speak, and does not listen"))
+                self._fail_for(ConnectionLost("the peer makes TLS speak, and does not listen"))
         return 0
 
     cdef int _part(self) except -1:

@@ -34,6 +34,13 @@ FUNCTIONS = {
 }
 """What is called from C, and as what it is called there."""
 
+CONSTANTS = {
+    "SSL_ERROR_WANT_READ": 2,
+    "SSL_ERROR_ZERO_RETURN": 6,
+    "SSL_MODE_RELEASE_BUFFERS": 16,
+}
+"""What C knows of OpenSSL besides."""
+
 ATTRIBUTES = {"_ssl": "SSL *", "_into_ssl": "BIO *", "_from_ssl": "BIO *"}
 """What is taken from a connection of pyOpenSSL, and what it is."""
 
@@ -73,6 +80,8 @@ def _look() -> OpenSsl | None:
         if ffi.typeof(function).cname != kind:
             return None
         functions[name] = int(ffi.cast("uintptr_t", function))
+    if any(getattr(library, name) != value for name, value in CONSTANTS.items()):
+        return None
     connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
     for name, kind in ATTRIBUTES.items():
         if ffi.typeof(getattr(connection, name)).cname != kind:
