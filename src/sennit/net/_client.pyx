@@ -12,7 +12,7 @@ from libc.string cimport memcpy
 from sennit.engine._frame cimport HEAD_LIMIT, write_head
 from sennit.engine._mask cimport mask_into
 from sennit.net._group cimport EPOLLOUT, OUT, Group, Member
-from sennit.net._socket cimport Socket, socket_of
+from sennit.net._socket cimport Socket
 
 _log = Logger(namespace="sennit.net")
 
@@ -117,7 +117,7 @@ def adopt_client(Group group, int fd, peer, ended):
         A :class:`ClientSocket`; set its protocol before the loop goes on.
     """
     cdef ClientSocket made = ClientSocket.__new__(ClientSocket)
-    socket_of(group, fd, made)
+    made._enroll(group, fd)
     made._peer = peer
     made._ended = ended
     made.masking = True

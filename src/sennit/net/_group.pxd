@@ -84,6 +84,7 @@ cdef enum:
     EVENTS = 256  # Those that are taken from the kernel at once, into Group._events.
     BUFFER = 131072  # Bytes of what is read at once, into Group._buffer.
     OUT = 65536  # Bytes of what is gathered before it is sent, in Group._out.
+    WIRE = 131072  # Bytes of records of TLS, on their way in or out, in Group.wire().
 
 
 cdef double now() noexcept nogil
@@ -114,9 +115,11 @@ cdef class Group:
     cdef bint _serving
     cdef unsigned char *_buffer
     cdef char *_out
+    cdef unsigned char *_wire
     cdef epoll_event *_events
     cdef object __weakref__
 
+    cdef unsigned char *wire(self) except NULL
     cdef int _enter(self, Member member, int fd) except -1
     cdef void _leave(self, Member member)
     cdef int _watch(self, Member member, uint32_t events) except -1

@@ -92,6 +92,7 @@ cdef class Group:
     def __dealloc__(self):
         free(self._buffer)
         free(self._out)
+        free(self._wire)
         free(self._events)
         if self._epoll >= 0:
             close(self._epoll)
@@ -99,6 +100,14 @@ cdef class Group:
     def __len__(self):
         """How many sockets and listening sockets there are."""
         return self._count
+
+    cdef unsigned char *wire(self) except NULL:
+        """Return the buffer for records of TLS; there is none before somebody needs it."""
+        if self._wire is NULL:
+            self._wire = <unsigned char *>malloc(WIRE)
+            if self._wire is NULL:
+                raise MemoryError
+        return self._wire
 
     cdef int _enter(self, Member member, int fd) except -1:
         self._generation += 1

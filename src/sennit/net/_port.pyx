@@ -38,6 +38,7 @@ from sennit.net._group cimport (
     socklen_t,
 )
 from sennit.net._socket cimport Socket, socket_of
+from sennit.net._tls cimport tls_socket_of
 
 _log = Logger(namespace="sennit.net")
 _FAILURE = Failure(ConnectionDone())
@@ -49,7 +50,7 @@ cdef double NO_ROOM = 1.0
 """Seconds without accepting, when the process or the machine is out of descriptors."""
 
 
-def listen(Group group, owner, door):
+def listen(Group group, owner, door, tls=None):
     """Accept connections on a listening port, which stays the owner of its socket.
 
     A handshake that comes in one piece, as nearly all do, is taken to the door as soon as it is
@@ -63,6 +64,7 @@ def listen(Group group, owner, door):
             ``open_plainly(socket, request)``; its ``newcomer(socket, data, left)`` gets any other
             connection, with the seconds that are left for its head. It has ``limits``, in which
             those who wait are counted, and ``settings``.
+        tls: Twisted's ``TLSMemoryBIOFactory``, where they speak TLS.
 
     Returns:
         A :class:`Listener`, whose ``stop()`` is for before the socket is closed.
@@ -75,6 +77,7 @@ def listen(Group group, owner, door):
     listener._head_limit = door.settings.max_head
     listener._head_timeout = door.settings.head_timeout
     listener._waiting = {}
+    listener._tls = tls
     group._enter(listener, owner.fileno())
     group._watch(listener, EPOLLIN)
     return listener
@@ -90,6 +93,7 @@ cdef class Listener(Member):
     cdef double _head_timeout
     cdef dict _waiting
     cdef object _timer
+    cdef object _tls
     cdef object _call
 
     def stop(self):
@@ -141,7 +145,10 @@ cdef class Listener(Member):
         """Hand a new connection on; whatever goes wrong with it is its own end."""
         cdef Socket made
         try:
-            made = socket_of(self._group, fd)
+            if self._tls is None:
+                made = socket_of(self._group, fd)
+            else:
+                made = tls_socket_of(self._group, fd, self._tls)
         except Exception:
             close(fd)
             _log.failure("a connection could not be accepted")

@@ -51,6 +51,7 @@ cdef class Socket(Member):
     cdef readonly bint delivering
 
     cdef int _send_frame(self, int opcode, const char *start, Py_ssize_t size) except -1
+    cdef int _enroll(self, Group group, int fd) except -1
     cdef int _flush_cork(self) except -1
     cdef int _put(self, bytes data) except -1
     cdef int _put_large(self, const char *head, Py_ssize_t length, const char *start, Py_ssize_t size) except -1
@@ -72,4 +73,4 @@ cdef class Socket(Member):
     cdef void _broken(self, reason)
 
 
-cdef Socket socket_of(Group group, int fd, Socket made=*)
+cdef Socket socket_of(Group group, int fd)

@@ -62,18 +62,10 @@ def adopt(Group group, int fd):
     return socket_of(group, fd)
 
 
-cdef Socket socket_of(Group group, int fd, Socket made=None):
-    """The same, for C, as an object that may be there already."""
-    made = Socket.__new__(Socket) if made is None else made
-    made._group = group
-    made._reading = True
-    group._enter(made, fd)
-    try:
-        made._update()
-    except OSError:
-        group._leave(made)
-        made._fd = -1
-        raise
+cdef Socket socket_of(Group group, int fd):
+    """The same, for C."""
+    cdef Socket made = Socket.__new__(Socket)
+    made._enroll(group, fd)
     return made
 
 
@@ -99,6 +91,11 @@ cdef class Socket(Member):
         if self._peer is None:
             self._peer = peer_address(self._fd)
         return self._peer
+
+    @property
+    def secure(self):
+        """Whether TLS protects it."""
+        return False
 
     def describe_peer(self):
         """Return the same as text, as ``sennit.net.peer.describe_address`` does."""
@@ -304,6 +301,18 @@ cdef class Socket(Member):
         return 0
 
     # -- what both are made of -------------------------------------------------------------------
+
+    cdef int _enroll(self, Group group, int fd) except -1:
+        self._group = group
+        self._reading = True
+        group._enter(self, fd)
+        try:
+            self._update()
+        except OSError:
+            group._leave(self)
+            self._fd = -1
+            raise
+        return 0
 
     cdef int _flush_cork(self) except -1:
         cdef list cork = self._cork

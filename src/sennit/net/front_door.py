@@ -25,6 +25,7 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 from zope.interface import implementer
@@ -154,7 +155,7 @@ class FrontDoor(Factory[Any]):
             return False
         try:
             opened = self._reception.open(
-                mount, request, address=socket.describe_peer(), secure=False, fresh=True
+                mount, request, address=socket.describe_peer(), secure=socket.secure, fresh=True
             )
         except HandshakeError as error:
             self._keeper_of(socket).refuse(error)
@@ -573,5 +574,8 @@ class _Moving(Protocol):
     def makeConnection(self, transport: ITransport) -> None:
         """Step aside."""
         moved: Any = transport
-        moved.protocol = self._keeper
+        if isinstance(moved, ProtocolWrapper):
+            moved.wrappedProtocol = self._keeper  # TLS goes on around it.
+        else:
+            moved.protocol = self._keeper
         self._keeper.transport = transport

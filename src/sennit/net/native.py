@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorSocket
 from twisted.internet.posixbase import PosixReactorBase
+
+from sennit.net.openssl import find_openssl
+from sennit.net.tunnel import Resumption, is_tunnel_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +37,7 @@ __all__ = [
     "is_native",
     "move",
     "native_group",
+    "native_tls",
     "send_to_all",
     "wait_for_connection",
 ]
@@ -42,9 +47,11 @@ _socket: Any = None
 _port: Any = None
 _broadcast: Any = None
 _client: Any = None
+_libssl: Any = None
+_tls: Any = None
 if os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
     try:
-        from sennit.net import _broadcast, _client, _group, _port, _socket
+        from sennit.net import _broadcast, _client, _group, _libssl, _port, _socket, _tls
     except ImportError:
         _group = None  # All of them, or none.
 
@@ -56,6 +63,17 @@ def native_group() -> type[Group] | None:
     return None if _group is None else _group.Group
 
 
+@cache
+def native_tls() -> bool:
+    """Return whether the group speaks TLS: where OpenSSL is as it expects it."""
+    openssl = None if _tls is None else find_openssl()
+    if openssl is None:
+        return False
+    _libssl.bind(openssl.functions)
+    _tls.bind(openssl.ffi, openssl.ssl)
+    return True
+
+
 def is_native(transport: object) -> bool:
     """Return whether a transport is a socket of the group."""
     return _socket is not None and isinstance(transport, _socket.Socket)
@@ -64,8 +82,9 @@ def is_native(transport: object) -> bool:
 def accept_natively(reactor: Any, port: IListeningPort, door: Door) -> Listener | None:
     """Accept a port's connections by the group instead of Twisted's transports, where that can be.
 
-    It takes the extension, a reactor that takes descriptors, and a plain TCP or Unix port that
-    builds its protocols by this very factory. The port remains the socket's owner.
+    It takes the extension, a reactor that takes descriptors, and a TCP or Unix port that builds
+    its protocols by this very factory, or over TLS by Twisted's factory around it. The port remains
+    the socket's owner.
 
     Args:
         reactor: whose port it is.
@@ -78,11 +97,16 @@ def accept_natively(reactor: Any, port: IListeningPort, door: Door) -> Listener 
     able = IReactorFDSet.providedBy(reactor) and IReactorSocket.providedBy(reactor)
     if _group is None or not able:
         return None
-    built_by: object = port.factory if isinstance(port, tcp.Port) else None
-    if not isinstance(port, tcp.Port) or built_by is not door or port.fileno() < 0:
+    if not isinstance(port, tcp.Port) or port.fileno() < 0:
         return None
+    tls = None
+    built_by: Any = port.factory
+    if built_by is not door:
+        tls = built_by
+        if not is_tunnel_to(door, tls) or not native_tls():
+            return None
     port.stopReading()
-    listener: Listener = _port.listen(_group_of(reactor), port, door)
+    listener: Listener = _port.listen(_group_of(reactor), port, door, tls)
     return listener
 
 
@@ -126,7 +150,11 @@ def move(reactor: Any, transport: Socket, factory: Any) -> None:
     Raises:
         OSError: it is not connected any more.
     """
-    fd = transport.detach()
+    if _tls is not None and isinstance(transport, _tls.TlsSocket):
+        fd, connection, unsent = transport.release()
+        factory = Resumption(reactor, connection, unsent, factory)
+    else:
+        fd = transport.detach()
     try:
         with socket.socket(fileno=os.dup(fd)) as probe:
             family = probe.family
