@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -369,8 +370,8 @@ class _Doorkeeper(Protocol):
         door = self._door
         site = door.site
         inner: IProtocol | None = None
-        if site is not None and is_native(self.transport):
-            self._move()
+        if site is not None and is_native(self.transport) and not self._move():
+            return
         if isinstance(site, Site):
             inner = BoundedChannel(door.clock, site, door.settings, self._judge, self.refuse)
         elif site is not None:
@@ -379,12 +380,18 @@ class _Doorkeeper(Protocol):
             raise HandshakeError(404, "there is nothing at this address")
         self._hand_over(inner, data)
 
-    def _move(self) -> None:
-        """Go on over a transport of Twisted's own, as its protocols need it."""
+    def _move(self) -> bool:
+        """Go on over a transport of Twisted's own, as its protocols need it.
+
+        Returns:
+            Whether it goes on: a client that was fast may be gone already.
+        """
         try:
             move(self._door.clock, cast("Socket", self.transport), _Move(self))
-        except OSError as error:
-            raise HandshakeError(400, "the connection is gone") from error
+        except OSError:
+            self.connectionLost(Failure(ConnectionLost()))  # Its transport is neither's by now.
+            return False
+        return True
 
     def _hand_over(self, inner: IProtocol | StreamTransport, data: bytes) -> None:
         self._leave()
