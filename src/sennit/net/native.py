@@ -1,7 +1,8 @@
 """The native poll group, where there is one: accepting on it, and broadcasting through it.
 
-The extension is optional: without it, or with ``SENNIT_NO_EXTENSIONS=1``, everything goes through
-Twisted's own transports, and behaves alike.
+The extension is optional: without it, or with ``SENNIT_NO_EXTENSIONS=group`` (or ``1``, which turns
+the engine's native code off as well), everything goes through Twisted's own transports, and behaves
+alike.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from weakref import WeakKeyDictionary
 
 from twisted.internet import tcp
 from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorSocket
+
+from sennit.engine.build import EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +30,7 @@ _group: Any = None
 _socket: Any = None
 _port: Any = None
 _broadcast: Any = None
-if os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
+if EXTENSIONS == "all":
     try:
         from sennit.net import _broadcast, _group, _port, _socket
     except ImportError:
