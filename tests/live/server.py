@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Self
@@ -40,7 +41,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.stop()
+        assert self.process.stop() != -signal.SIGKILL, "it did not stop when it was told to"
 
     def check(self) -> None:
         """Check that it still runs, and has logged no failure."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -309,8 +310,8 @@ class _Doorkeeper(Protocol):
         door = self._door
         site = door.site
         inner: IProtocol | None = None
-        if site is not None and is_native(self.transport):
-            self._move()
+        if site is not None and is_native(self.transport) and not self._move():
+            return
         if isinstance(site, Site):
             inner = BoundedChannel(door.clock, site, door.settings, self._judge, self._refuse)
         elif site is not None:
@@ -319,12 +320,15 @@ class _Doorkeeper(Protocol):
             raise HandshakeError(404, "there is nothing at this address")
         self._hand_over(inner, data)
 
-    def _move(self) -> None:
-        """Go on over a transport of Twisted's own, as its protocols need it."""
+    def _move(self) -> bool:
+        """Go on over a transport of Twisted's own, as its protocols need it, if that is possible."""
         try:
             move(self._door.clock, cast("Socket", self.transport), _Move(self))
-        except OSError as error:
-            raise HandshakeError(400, "the connection is gone") from error
+        except OSError:
+            # The peer is gone, and no transport is left that would say so.
+            self.connectionLost(Failure(ConnectionLost()))
+            return False
+        return True
 
     def _hand_over(self, inner: IProtocol, data: bytes) -> None:
         self._leave()
