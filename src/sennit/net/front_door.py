@@ -321,7 +321,7 @@ class _Doorkeeper(Protocol):
         self._hand_over(inner, data)
 
     def _move(self) -> bool:
-        """Go on over a transport of Twisted's own, as its protocols need it, if that is possible."""
+        """Go on over a transport of Twisted's own, as its protocols need it, unless it is gone."""
         try:
             move(self._door.clock, cast("Socket", self.transport), _Move(self))
         except OSError:
@@ -445,6 +445,7 @@ class _Doorkeeper(Protocol):
         transport = self._transport
         self._stop_timer()
         self._stop_listening()
+        self._set_deadline()  # First of all: what follows may fail, and the place must be free.
         if isinstance(self._inner, BoundedChannel):
             self._inner.setTimeout(None)
             transport.unregisterProducer()
@@ -454,7 +455,6 @@ class _Doorkeeper(Protocol):
         else:
             # Closing with bytes unread would reset, and could destroy the answer on its way.
             transport.loseWriteConnection()
-        self._set_deadline()
 
     def _stop_listening(self) -> None:
         self._refused = True
