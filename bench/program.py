@@ -230,6 +230,7 @@ PROGRAMS_MEASURED = (
     Program(LIMIT, "bare C", _limit, _PLAIN, can_compress=False),
     _ours("sennit", "Sennit, epoll reactor", "epoll"),
     _ours("sennit-uvloop", "Sennit, asyncio reactor on uvloop", "uvloop"),
+    _ours("sennit-reactor", "Sennit, its own reactor", "sennit"),
     _ours("sennit-asyncio", "Sennit, asyncio reactor", "asyncio", is_drawn=False),
     _ours(
         "sennit-pure",

@@ -9,13 +9,15 @@ from typing import Any
 
 from sennit.websocket import Handler, listen
 
+REACTORS = ("epoll", "asyncio", "uvloop", "sennit")
+
 
 def serve(description: str, handler: Handler) -> None:
     """Serve a handler as the command line says, until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, required=True, help="port to listen on")
-    parser.add_argument("--reactor", choices=("epoll", "asyncio", "uvloop"), default="epoll")
+    parser.add_argument("--reactor", choices=REACTORS, default="epoll")
     parser.add_argument(
         "--max-message", type=int, default=64 * 1024, metavar="BYTES", help="largest message taken"
     )
@@ -58,6 +60,10 @@ def install(name: str) -> Any:
         from twisted.internet import epollreactor
 
         epollreactor.install()
+    elif name == "sennit":
+        from sennit.net import reactor as reactor_of_ours
+
+        reactor_of_ours.install()
     else:
         import asyncio
 

@@ -17,7 +17,11 @@ __all__: list[str] = []
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build" / "sanitizer"
 FLAGS = "-O1 -g -fno-omit-frame-pointer -fno-wrapv -fsanitize=address,undefined"
-TESTS = ("tests/engine", "tests/net")
+TESTS = (
+    "tests/engine",
+    "tests/net",
+    *(f"tests/live/test_{name}.py" for name in ("group", "tls_group", "tls_server", "tls_trap")),
+)
 NEEDED = ("cython", "setuptools>=80", "hypothesis", "pytest", "wsproto")
 """What a Python that counts references needs to build the engine and to run its tests."""
 

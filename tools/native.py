@@ -22,7 +22,19 @@ SOURCES = ROOT / "src"
 STAGE = ROOT / "build" / "cython"
 
 LINUX_ONLY = {
-    f"sennit.net.{name}" for name in ("_address", "_broadcast", "_group", "_port", "_socket")
+    f"sennit.net._{name}"
+    for name in (
+        "address",
+        "broadcast",
+        "client",
+        "group",
+        "letter",
+        "libssl",
+        "poller",
+        "port",
+        "socket",
+        "tls",
+    )
 }
 """What stands on calls that only Linux has."""
 

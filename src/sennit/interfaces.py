@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -132,8 +132,7 @@ class MessageHandler(Protocol):
         """Called once, in the end; nothing is called after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A mount's answer to an upgrade request that it takes.
 
     Attributes:

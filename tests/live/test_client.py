@@ -21,6 +21,7 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from sennit import websocket
+from sennit.net.native import native_group
 from tests.certificate import make_certificate, make_pem
 from tests.double import LogKeeper
 from tests.live.loop import Loop
@@ -111,9 +112,14 @@ def place(loop: Loop) -> Iterator[Place]:
 
 
 def _clients(reactor: Any) -> list[Any]:
-    """Return the client's sockets that the reactor still has."""
+    """Return the client's sockets that the reactor still has, the poll group being one of them."""
     descriptors = [*reactor.getReaders(), *reactor.getWriters()]
-    return [one for one in descriptors if hasattr(one, "connector")]
+    return [one for one in descriptors if hasattr(one, "connector") or _is_group(one)]
+
+
+def _is_group(descriptor: Any) -> bool:
+    group = native_group()
+    return group is not None and isinstance(descriptor, group)
 
 
 # -- TLS -----------------------------------------------------------------------------------------

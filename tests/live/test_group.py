@@ -23,7 +23,10 @@ from zope.interface import implementer
 
 from sennit import App, Configuration, serve, websocket
 from sennit.engine.build import encode_frame
+from sennit.engine.handshake import Request
+from sennit.net.limit import Limits
 from sennit.net.native import native_group, send_to_all
+from sennit.net.setting import WebSocketSettings
 from tests.double import LogKeeper
 from tests.live.loop import Loop
 
@@ -265,7 +268,7 @@ class Drained:
     def __init__(self) -> None:
         self.times = 0
 
-    def __call__(self) -> None:
+    def drained(self) -> None:
         self.times += 1
 
 
@@ -273,7 +276,7 @@ def test_marks(house: House) -> None:
     """Full from the upper one on, until it has come down to the lower; all in order."""
     recorder, peer = house.pair(room=4096)
     told = Drained()
-    outlet = recorder.transport.outlet(50_000, told, 10_000)
+    outlet = recorder.transport.outlet(told, 50_000, 10_000)
     sent = b""
     for number in range(200):
         if outlet.full:
@@ -302,7 +305,7 @@ def test_marks(house: House) -> None:
 def test_corking(house: House) -> None:
     """What is gathered leaves in one; more than the bound leaves early."""
     recorder, peer = house.pair()
-    outlet = recorder.transport.outlet(10, lambda: None, 0)
+    outlet = recorder.transport.outlet(None, 10, 0)
     outlet.cork()
     outlet.write(b"abc")
     outlet.write(b"def")
@@ -324,7 +327,7 @@ def test_corking(house: House) -> None:
 def test_finishing_sends_what_is_corked(house: House, linger: bool) -> None:
     """And then closes, one half or both."""
     recorder, peer = house.pair(HalfRecorder)
-    outlet = recorder.transport.outlet(1000, lambda: None, 0)
+    outlet = recorder.transport.outlet(None, 1000, 0)
     outlet.cork()
     outlet.write(b"the end")
     outlet.finish(linger)
@@ -342,7 +345,7 @@ def test_a_broadcast(house: House) -> None:
     """Everybody gets it in one call; the full refuse it, the muted and the gone pass it over."""
     pairs = [house.pair(room=4096) for _ in range(6)]
     recorders = [recorder for recorder, _ in pairs]
-    outlets = [recorder.transport.outlet(5000, lambda: None, 0) for recorder in recorders]
+    outlets = [recorder.transport.outlet(None, 5000, 0) for recorder in recorders]
     outlets[1].write(b"x" * 100_000)
     assert outlets[1].full
     outlets[2].muted = True
@@ -364,7 +367,7 @@ def test_a_broadcast(house: House) -> None:
 def test_a_broadcast_that_is_taken_in_part(house: House) -> None:
     """The rest is queued, and comes in order."""
     recorder, peer = house.pair(room=4096)
-    outlet = recorder.transport.outlet(1 << 20, lambda: None, 0)
+    outlet = recorder.transport.outlet(None, 1 << 20, 0)
     frames = [bytes([number]) * 30_000 for number in range(5)]
     for frame in frames:
         assert send_to_all([outlet], frame) == []
@@ -381,7 +384,7 @@ def test_a_broadcast_that_is_taken_in_part(house: House) -> None:
 def test_a_broadcast_meets_a_peer_that_is_gone(house: House) -> None:
     """The others get it; the one is lost in a turn of its own."""
     (gone, peer), (here, other) = house.pair(), house.pair()
-    outlets = [recorder.transport.outlet(1000, lambda: None, 0) for recorder in (gone, here)]
+    outlets = [recorder.transport.outlet(None, 1000, 0) for recorder in (gone, here)]
     gone.transport.pauseProducing()
     peer.close()
     assert send_to_all(outlets, b"hello") == []
@@ -394,7 +397,7 @@ def test_a_long_broadcast_leaves_the_reactor_its_turn(house: House) -> None:
     """What is left is sent in the next turns, and before whatever else is written meanwhile."""
     house.group.turn = 0.0
     pairs = [house.pair(room=4096) for _ in range(200)]
-    outlets = [recorder.transport.outlet(50_000, lambda: None, 0) for recorder, _ in pairs]
+    outlets = [recorder.transport.outlet(None, 50_000, 0) for recorder, _ in pairs]
     assert send_to_all(outlets, b"one ") == []
     got = [drained(peer) for _, peer in pairs]
     assert got[:64] == [b"one "] * 64
@@ -426,7 +429,7 @@ def test_a_long_broadcast_and_a_full_socket(house: House) -> None:
     """It refuses in its turn too."""
     house.group.turn = 0.0
     pairs = [house.pair(room=4096) for _ in range(70)]
-    outlets = [recorder.transport.outlet(5000, lambda: None, 0) for recorder, _ in pairs]
+    outlets = [recorder.transport.outlet(None, 5000, 0) for recorder, _ in pairs]
     outlets[69].write(b"x" * 100_000)
     outlets[68].muted = True
     assert send_to_all(outlets, b"hello") == [69]
@@ -565,13 +568,36 @@ def test_no_descriptor_and_no_memory_is_left(house: House) -> None:
 # -- accepting -----------------------------------------------------------------------------------
 
 
+class Door:
+    """Takes every connection as it comes.
+
+    Args:
+        begin: called with each.
+    """
+
+    def __init__(self, begin: Callable[[Any], object]) -> None:
+        self.settings = WebSocketSettings()
+        self.limits = Limits(self.settings)
+        self.begin = begin
+
+    def is_open(self) -> bool:
+        return False
+
+    def open_plainly(self, made: Any, request: Request) -> bool:
+        raise AssertionError(f"{request} on {made} was not to be waited for")
+
+    def newcomer(self, made: Any, data: bytes, left: float) -> None:
+        assert (data, left) == (b"", self.settings.head_timeout)
+        self.begin(made)
+
+
 @pytest.mark.parametrize("interface", ["127.0.0.1", "::1"])
 def test_accepting(house: House, loop: Loop, interface: str) -> None:
     """A port's connections come to the group, each with its addresses, until it is stopped."""
     port: Any = loop.reactor.listenTCP(0, Factory(), interface=interface)
     port.stopReading()
     accepted: list[Recorder] = []
-    listener = listen(house.group, port, lambda made: accepted.append(Recorder(made)))
+    listener = listen(house.group, port, Door(lambda made: accepted.append(Recorder(made))))
     clients = [socket.create_connection((interface, port.getHost().port)) for _ in range(3)]
     house.wait(lambda: len(accepted) == 3)
     kind = IPv6Address if ":" in interface else IPv4Address
@@ -599,7 +625,7 @@ def test_a_connection_that_cannot_be_begun(house: House, loop: Loop) -> None:
         if len(accepted) == 1:
             raise ValueError("no")
 
-    listener = listen(house.group, port, begin)
+    listener = listen(house.group, port, Door(begin))
     clients = [socket.create_connection(("127.0.0.1", port.getHost().port)) for _ in range(2)]
     house.wait(lambda: len(accepted) == 2)
     assert accepted[0].lost == [ConnectionLost]

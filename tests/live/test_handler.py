@@ -20,6 +20,7 @@ from tests.live.server import Server
 
 REACTORS = {
     "epoll": ["EPollReactor", ""],
+    "sennit": ["GroupReactor", ""],
     "poll": ["PollReactor", ""],
     "select": ["SelectReactor", ""],
     "asyncio": ["AsyncioSelectorReactor", "asyncio.unix_events"],

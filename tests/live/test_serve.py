@@ -17,7 +17,7 @@ from tests.live.process import ROOT, Process
 from tests.live.requirement import require_program
 from tests.live.server import SENNIT
 
-REACTORS = ("epoll", "poll", "select", "asyncio", "uvloop")
+REACTORS = ("epoll", "sennit", "poll", "select", "asyncio", "uvloop")
 HOW_TO_STOP = "press Ctrl-C to stop."
 STOPPING = "Stopping; once more to stop at once."
 Start = Callable[..., Process]

@@ -13,10 +13,12 @@ from twisted.internet import tcp
 from twisted.internet.interfaces import IReactorFDSet, IReactorSocket
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from zope.interface import directlyProvides
 
 from sennit.net import native
 from sennit.net.front_door import FrontDoor
+from tests.certificate import make_certificate
 from tests.net.double import RecordingMount
 
 
@@ -57,17 +59,18 @@ class Groups:
 
         self.Group = Group
 
-    def listen(self, group: Any, owner: object, accepted: object) -> Listener:
-        group.listeners.append(Listener(owner, accepted))
+    def listen(self, group: Any, owner: object, door: object, tls: object) -> Listener:
+        group.listeners.append(Listener(owner, door, tls))
         return cast("Listener", group.listeners[-1])
 
 
 class Listener:
     """A listening socket of it."""
 
-    def __init__(self, owner: object, accepted: object) -> None:
+    def __init__(self, owner: object, door: object, tls: object) -> None:
         self.owner = owner
-        self.accepted = accepted
+        self.door = door
+        self.tls = tls
         self.stopped = 0
 
     def stop(self) -> None:
@@ -83,7 +86,7 @@ def _groups(monkeypatch: pytest.MonkeyPatch) -> Groups:
 
 
 def accept(reactor: Any, port: Any, factory: Any) -> Any:
-    return native.accept_natively(reactor, port, factory, lambda _socket: None)
+    return native.accept_natively(reactor, port, factory)
 
 
 def test_a_plain_port_of_a_reactor_that_takes_descriptors(groups: Groups) -> None:
@@ -92,17 +95,54 @@ def test_a_plain_port_of_a_reactor_that_takes_descriptors(groups: Groups) -> Non
     ports = [Port(factory), Port(factory, 8)]
     listeners = [accept(reactor, port, factory) for port in ports]
     assert [listener.owner for listener in listeners] == ports
+    assert [listener.door for listener in listeners] == [factory, factory]
     assert [port.reading for port in ports] == [False, False]
+    assert [listener.tls for listener in listeners] == [None, None]
     assert len(groups.made) == 1
     accept(Reactor(), Port(factory), factory)
     assert len(groups.made) == 2
+
+
+@pytest.mark.usefixtures("groups")
+@pytest.mark.parametrize("able", [True, False])
+def test_a_port_over_tls(monkeypatch: pytest.MonkeyPatch, able: bool) -> None:
+    """The group accepts with Twisted's factory of TLS, if it can speak that, and it is known."""
+    monkeypatch.setattr(native, "native_tls", lambda: able)
+    factory = Factory()
+    tunnel = TLSMemoryBIOFactory(make_certificate("a").options(), False, factory, clock=Clock())
+    port = Port(tunnel)
+    listener = accept(Reactor(), port, factory)
+    assert (listener is not None, port.reading) == (able, not able)
+    if able:
+        assert listener.tls is tunnel
+    assert accept(Reactor(), Port(tunnel), Factory()) is None
+    for attribute, value in (("protocol", TLSMemoryBIOProtocol), ("_creatorCallable", None)):
+        other = TLSMemoryBIOFactory(make_certificate("a").options(), False, factory, clock=Clock())
+        setattr(other, attribute, value)
+        assert accept(Reactor(), Port(other), factory) is None
+
+
+@pytest.mark.parametrize("missing", ["extension", "openssl"])
+def test_no_tls(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """Without the extension, or where OpenSSL is not as it should be; it is looked for once."""
+    times: list[int] = []
+    native.native_tls.cache_clear()
+    monkeypatch.setattr(native, "find_openssl", lambda: times.append(1))
+    if missing == "extension":
+        monkeypatch.setattr(native, "_tls", None)
+    else:
+        monkeypatch.setattr(native, "_tls", object())
+    assert not native.native_tls()
+    assert not native.native_tls()
+    assert len(times) == (missing == "openssl")
+    native.native_tls.cache_clear()
 
 
 @pytest.mark.parametrize("what", ["reactor", "kind", "factory", "gone", "extension"])
 def test_everything_else_stays_as_it_was(
     groups: Groups, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    """Another reactor, another kind of port, one with TLS before it, one that is closed."""
+    """Another reactor, another kind of port, one with something before it, one that is closed."""
     factory = Factory()
     reactor: Any = Clock() if what == "reactor" else Reactor()
     port: Any = Port(factory, -1 if what == "gone" else 7)
@@ -148,3 +188,4 @@ def test_the_extension_is_there() -> None:
     """Where everything has to be tested, it has to be built."""
     if os.environ.get("CI") == "true" and sys.platform == "linux":
         assert native.native_group() is not None
+        assert native.native_tls()

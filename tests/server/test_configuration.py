@@ -296,7 +296,10 @@ POLICIES = 'one of "disconnect", "recover", "drop-oldest", "conflate"'
         ("allowed_origins = [1]", "allowed_origins is a list of texts, not [1]"),
         (
             "reactor = 'gtk'",
-            'reactor is one of "auto", "asyncio", "uvloop", "epoll", "poll", "select", not \'gtk\'',
+            (
+                'reactor is one of "auto", "asyncio", "uvloop", "sennit", "epoll", "poll", '
+                "\"select\", not 'gtk'"
+            ),
         ),
         (
             "log_level = 'INFO'",

@@ -30,6 +30,8 @@ def install_reactor(name: ReactorName) -> Any:
     try:
         if name in ("asyncio", "uvloop"):
             _install_asyncio(name)
+        elif name == "sennit":
+            importlib.import_module("sennit.net.reactor").install()
         else:
             importlib.import_module(f"twisted.internet.{name}reactor").install()
     except (ImportError, AttributeError) as error:

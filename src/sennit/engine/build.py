@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sennit.engine.connection import CLIENT, CLOSED, CLOSING, OPEN, SERVER, Connection
 from sennit.engine.event import Chunk, Close, Event, Failure, Message, Ping, Pong
 from sennit.engine.frame import encode_frame
+from sennit.engine.handshake import Request
 from sennit.engine.mask import apply_mask
 from sennit.engine.reader import Reader
 from sennit.engine.utf8 import Utf8Checker, is_utf8
@@ -40,6 +41,7 @@ __all__ = [
     "apply_mask",
     "encode_frame",
     "is_utf8",
+    "plain_request",
 ]
 
 _ALLOWED = {"": "all", "0": "all", "group": "engine", "1": "none"}
@@ -59,6 +61,17 @@ EXTENSIONS = _ALLOWED.get(_switch, "none")
 COMPILED = False
 """Whether it is the compiled one."""
 
+
+def plain_request(head: bytes) -> Request | None:  # noqa: ARG001 - as the compiled one
+    """Read a complete head of a usual handshake quickly.
+
+    Returns:
+        The request; ``None`` if it is for :func:`sennit.engine.handshake.parse_request`, as
+        everything is where nothing is compiled.
+    """
+    return None
+
+
 if not TYPE_CHECKING and EXTENSIONS != "none":
     with suppress(ImportError):
         # All of it or nothing: the connection is the last to be there.
@@ -66,6 +79,7 @@ if not TYPE_CHECKING and EXTENSIONS != "none":
         from sennit.engine._event import Chunk, Close, Event, Failure, Message, Ping, Pong
         from sennit.engine._frame import encode_frame
         from sennit.engine._mask import apply_mask
+        from sennit.engine._plain import plain_request
         from sennit.engine._reader import Reader
         from sennit.engine._utf8 import Utf8Checker, is_utf8
 

@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import SplitResult, urlsplit
 
@@ -31,6 +32,10 @@ __all__ = [
 ]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_WELCOME = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %b\r\n"
+)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _FIELD = _TOKEN.pattern + ":" + _FIELD_VALUE.pattern
@@ -56,9 +61,16 @@ class Request:
         version: ``(1, 1)`` for HTTP/1.1.
         headers: names in lower case and values, in order.
         fields: the same by name; repeats are joined by ``", "``, those of ``cookie`` by ``"; "``.
+        key: the key of a request that :func:`check_upgrade` would take; ``None`` if it is not
+            known to be one.
+        same_origin: whether it is known to come from a page of the very host that it asks.
     """
 
     __slots__ = ("_parts", "fields", "headers", "method", "target", "version")
+
+    # Of what is read in machine code more is known: see ``_plain.pyx``.
+    key: str | None = None
+    same_origin = False
 
     def __init__(
         self, method: str, target: str, version: tuple[int, int], headers: Headers
@@ -227,10 +239,10 @@ def offered_subprotocols(request: Request) -> tuple[str, ...]:
     Raises:
         HandshakeError: 400, one is not a token, or is offered twice.
     """
-    offered = [
-        name.strip(" \t") for name in (request.header("sec-websocket-protocol") or "").split(",")
-    ]
-    offered = [name for name in offered if name]
+    header = request.header("sec-websocket-protocol")
+    if not header:
+        return ()
+    offered = [name for part in header.split(",") if (name := part.strip(" \t"))]
     if len(set(offered)) != len(offered) or not all(map(_TOKEN.fullmatch, offered)):
         raise HandshakeError(400, "the header Sec-WebSocket-Protocol is malformed")
     return tuple(offered)
@@ -250,8 +262,14 @@ def accept_deflate(request: Request, settings: Deflate | None) -> tuple[Agreemen
     Raises:
         HandshakeError: 400, the header is malformed.
     """
+    header = request.header("sec-websocket-extensions")
+    return _agree(header, settings) if header else (None, "")
+
+
+@lru_cache(maxsize=64)
+def _agree(header: str, settings: Deflate | None) -> tuple[Agreement | None, str]:
     try:
-        offers = parse_extensions(request.header("sec-websocket-extensions") or "")
+        offers = parse_extensions(header)
     except ValueError as error:
         raise HandshakeError(400, str(error)) from error
     accepted = None if settings is None else settings.accept(offers)
@@ -324,13 +342,17 @@ def _accept(key: str) -> str:
     return base64.b64encode(hashlib.sha1(key.encode() + _GUID).digest()).decode()  # noqa: S324
 
 
-def _encode_head(line: str, headers: Iterable[tuple[str, str]]) -> bytes:
+def _encode_fields(headers: Iterable[tuple[str, str]]) -> bytes:
     fields = []
     for name, value in headers:
         if not _TOKEN.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
             raise ValueError(f"{name!r}: {value!r} cannot be a header field")
         fields.append(f"{name}: {value}\r\n")
-    return f"{line}\r\n{''.join(fields)}\r\n".encode("latin-1")
+    return f"{''.join(fields)}\r\n".encode("latin-1")
+
+
+def _encode_head(line: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    return f"{line}\r\n".encode("latin-1") + _encode_fields(headers)
 
 
 def accept_response(
@@ -350,16 +372,12 @@ def accept_response(
     Raises:
         ValueError: a header has characters that a header cannot have.
     """
-    fields = [
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Accept", _accept(key)),
-    ]
+    fields = []
     if subprotocol is not None:
         fields.append(("Sec-WebSocket-Protocol", subprotocol))
     if extensions:
         fields.append(("Sec-WebSocket-Extensions", extensions))
-    return _encode_head("HTTP/1.1 101 Switching Protocols", [*fields, *headers])
+    return _WELCOME % _accept(key).encode() + _encode_fields([*fields, *headers])
 
 
 def refuse_response(error: HandshakeError) -> bytes:

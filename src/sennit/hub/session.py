@@ -52,7 +52,6 @@ class Session:
         info: the client as others see it.
         request: the HTTP request that the connection began with.
         protocol: ``"centrifuge"`` or ``"raw"``.
-        state: for handlers to keep what they like.
         connected: whether ``on_connect`` has let it in.
         ended: whether it is over, or about to be.
     """
@@ -61,6 +60,7 @@ class Session:
         "_hub",
         "_outbox",
         "_partings",
+        "_state",
         "_subscriptions",
         "codec",
         "connected",
@@ -70,7 +70,6 @@ class Session:
         "lagging",
         "protocol",
         "request",
-        "state",
         "transport",
         "user",
     )
@@ -91,15 +90,22 @@ class Session:
         self.protocol = protocol
         self.user = ""
         self.info = ClientInfo("", self.id)
-        self.state: dict[str, Any] = {}
+        self._state: dict[str, Any] | None = None
         self.connected = False
         self.ended = False
         self.lagging = False
-        self._outbox = Outbox(hub.settings.queue_limit)
+        self._outbox: Outbox | None = None
         self._subscriptions: dict[str, Subscription] = {}
-        self._partings: dict[str, Deferred[None]] = {}
+        self._partings: dict[str, Deferred[None]] | None = None
 
     # -- for handlers ----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """For handlers to keep what they like."""
+        if self._state is None:
+            self._state = {}
+        return self._state
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -113,7 +119,7 @@ class Session:
     @property
     def queued(self) -> int:
         """Bytes of frames that wait because the client does not read."""
-        return self._outbox.size
+        return 0 if self._outbox is None else self._outbox.size
 
     def is_subscribed(self, channel: str) -> bool:
         """Return whether it is subscribed to a channel."""
@@ -185,7 +191,8 @@ class Session:
             raise CancelledError
         self.user = credentials.user
         self.info = ClientInfo(credentials.user, self.id, credentials.info)
-        self.state.update(credentials.state)
+        if credentials.state:
+            self.state.update(credentials.state)
         self.connected = True
         self._hub.add_session(self)
         return ConnectResult(self.id, credentials.data)
@@ -209,7 +216,7 @@ class Session:
 
     def _finish(self) -> None:
         self.ended = True
-        self._outbox.clear()
+        self._outbox = None
         for subscription in list(self._subscriptions.values()):
             self._leave(subscription, UnsubscribeCode.DISCONNECT)
 
@@ -229,6 +236,8 @@ class Session:
             self._fall_behind()
         options = None if subscription is None else subscription.channel.namespace.options
         drop = options is not None and options.slow in ("drop-oldest", "conflate")
+        if self._outbox is None:
+            self._outbox = Outbox(self._hub.settings.queue_limit)
         dropped = self._outbox.put(waiting, drop=drop)
         if dropped is not None:
             if options is not None and dropped:
@@ -242,10 +251,11 @@ class Session:
 
     def writable(self) -> None:
         """Send what waits, now that the transport has room."""
-        while self._outbox:
-            if not self.transport.send(self._outbox.first().frame):
+        while outbox := self._outbox:
+            if not self.transport.send(outbox.first().frame):
                 return
-            self._outbox.pop()
+            outbox.pop()
+        self._outbox = None
         if self.lagging:
             self.lagging = False
             for subscription in list(self._subscriptions.values()):
@@ -308,7 +318,7 @@ class Session:
 
     async def parted(self, channel: str) -> None:
         """Wait until an ended subscription to a channel has left presence too."""
-        parting = self._partings.get(channel)
+        parting = None if self._partings is None else self._partings.get(channel)
         if parting is not None:
             done: Deferred[None] = Deferred()
             parting.chainDeferred(done)
@@ -322,8 +332,9 @@ class Session:
             return
         parting = Deferred.fromCoroutine(self._hub.announce_leave(subscription))
         if not parting.called:
-            self._partings[name] = parting
-            parting.addCallback(lambda _: self._partings.pop(name, None) and None)
+            partings = self._partings = self._partings or {}
+            partings[name] = parting
+            parting.addCallback(lambda _: partings.pop(name, None) and None)
         handler = subscription.channel.namespace.unsubscribe_handler
         if handler is not None:
             self._hub.handlers.notify("on_unsubscribe", handler, self, name, code)

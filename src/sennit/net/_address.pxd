@@ -2,3 +2,4 @@
 
 cdef object peer_address(int fd)
 cdef object own_address(int fd)
+cdef str describe_address(int fd)

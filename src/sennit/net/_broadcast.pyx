@@ -4,7 +4,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINTR, errno
 
 from sennit.net._group cimport MSG_DONTWAIT, MSG_NOSIGNAL, now, send
+from sennit.net._letter cimport Letter, post
 from sennit.net._socket cimport Socket
+from sennit.net._tls cimport TlsSocket
 
 cdef enum:
     BATCH = 64
@@ -59,6 +61,9 @@ cdef int _send_batch(
     cdef Socket socket
     cdef int fds[BATCH]
     cdef ssize_t results[BATCH]
+    cdef Letter letters[BATCH]
+    cdef Py_ssize_t written = 0
+    cdef unsigned char *wire = NULL
     for index in range(first, last):
         place = index - first
         fds[place] = -1
@@ -71,14 +76,27 @@ cdef int _send_batch(
             refused.append(index)
         elif socket._cork is not None or socket.delivering or socket._queued:
             socket.write(frame)
-        elif not socket._shut:
+        elif socket._shut:
+            continue
+        elif not isinstance(socket, TlsSocket):
             fds[place] = socket._fd
+        elif (<TlsSocket>socket)._address(&letters[written]):
+            letters[written].index = index
+            written += 1
+            wire = socket._group.wire()
+        else:
+            socket.write(frame)
     with nogil:
+        if written:
+            post(letters, written, start, size, wire)
         for place in range(last - first):
             if fds[place] >= 0:
                 results[place] = send(fds[place], start, size, MSG_NOSIGNAL | MSG_DONTWAIT)
                 if results[place] < 0:
                     results[place] = -errno
+    for place in range(written):
+        if not letters[place].done:
+            (<TlsSocket>sockets[letters[place].index])._posted(&letters[place], frame)
     for place in range(last - first):
         if fds[place] < 0 or results[place] == size:
             continue

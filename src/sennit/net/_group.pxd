@@ -81,8 +81,10 @@ cdef extern from "unistd.h" nogil:
 
 
 cdef enum:
+    EVENTS = 256  # Those that are taken from the kernel at once, into Group._events.
     BUFFER = 131072  # Bytes of what is read at once, into Group._buffer.
     OUT = 65536  # Bytes of what is gathered before it is sent, in Group._out.
+    WIRE = 131072  # Bytes of records of TLS, on their way in or out, in Group.wire().
 
 
 cdef double now() noexcept nogil
@@ -98,6 +100,7 @@ cdef class Member:
     cdef int _serve(self, uint32_t events) except -1
     cdef int _settle(self) except -1
     cdef void _broken(self, reason)
+    cdef int _arrived(self, Member guest, Py_ssize_t size) except -1
 
 
 cdef class Group:
@@ -105,17 +108,21 @@ cdef class Group:
     cdef public double turn
     cdef list _debtors
     cdef int _epoll
-    cdef dict _members
+    cdef list _members
+    cdef Py_ssize_t _count
     cdef uint32_t _generation
     cdef bint _registered
     cdef bint _serving
     cdef unsigned char *_buffer
     cdef char *_out
+    cdef unsigned char *_wire
     cdef epoll_event *_events
     cdef object __weakref__
 
+    cdef unsigned char *wire(self) except NULL
     cdef int _enter(self, Member member, int fd) except -1
     cdef void _leave(self, Member member)
     cdef int _watch(self, Member member, uint32_t events) except -1
     cdef int _owe(self, Member member, bytes frame) except -1
     cdef int _serve_ready(self) except -1
+    cdef int _serve_events(self, int count) except -1

@@ -22,7 +22,6 @@ from libc.string cimport strerror
 _log = Logger(namespace="sennit.net")
 
 cdef enum:
-    EVENTS = 256
     BATCH = 64
 
 cdef double TURN = 0.005
@@ -57,6 +56,10 @@ cdef class Member:
     cdef void _broken(self, reason):
         """End, for this reason."""
 
+    cdef int _arrived(self, Member guest, Py_ssize_t size) except -1:
+        """Take what a guest has read into the group's buffer; 0 for its end, -1 if it is gone."""
+        return 0
+
 
 cdef class Group:
     """Sockets and listening sockets that share one place in a reactor. An ``IReadDescriptor``.
@@ -82,26 +85,38 @@ cdef class Group:
     def __init__(self, reactor):
         self.reactor = reactor
         self.turn = TURN
-        self._members = {}
+        self._members = []
         self._debtors = []
         self._registered = False
 
     def __dealloc__(self):
         free(self._buffer)
         free(self._out)
+        free(self._wire)
         free(self._events)
         if self._epoll >= 0:
             close(self._epoll)
 
     def __len__(self):
         """How many sockets and listening sockets there are."""
-        return len(self._members)
+        return self._count
+
+    cdef unsigned char *wire(self) except NULL:
+        """Return the buffer for records of TLS; there is none before somebody needs it."""
+        if self._wire is NULL:
+            self._wire = <unsigned char *>malloc(WIRE)
+            if self._wire is NULL:
+                raise MemoryError
+        return self._wire
 
     cdef int _enter(self, Member member, int fd) except -1:
         self._generation += 1
         member._fd = fd
         member._generation = self._generation
+        if fd >= len(self._members):
+            self._members.extend([None] * (fd + 64 - len(self._members)))
         self._members[fd] = member
+        self._count += 1
         if not self._registered:
             self._registered = True
             self.reactor.addReader(self)
@@ -109,8 +124,10 @@ cdef class Group:
 
     cdef void _leave(self, Member member):
         # A closed descriptor leaves the epoll by itself: none of ours has a second number.
-        self._members.pop(member._fd, None)
-        if not self._members and self._registered:
+        if 0 <= member._fd < len(self._members) and self._members[member._fd] is member:
+            self._members[member._fd] = None
+            self._count -= 1
+        if not self._count and self._registered:
             self._registered = False
             self.reactor.removeReader(self)
 
@@ -174,15 +191,21 @@ cdef class Group:
             self._serving = False
 
     cdef int _serve_ready(self) except -1:
-        cdef int count, index
+        cdef int count
+        with nogil:
+            count = epoll_wait(self._epoll, self._events, EVENTS, 0)
+        return self._serve_events(count)
+
+    cdef int _serve_events(self, int count) except -1:
+        """Serve the sockets of so many events, for a while."""
+        cdef int index, fd
         cdef Member member
         cdef uint64_t data
         cdef double began = now()
-        with nogil:
-            count = epoll_wait(self._epoll, self._events, EVENTS, 0)
         for index in range(count):
             data = self._events[index].data.u64
-            member = self._members.get(<int>(data & 0xFFFFFFFF))
+            fd = <int>(data & 0xFFFFFFFF)
+            member = <Member>self._members[fd] if fd < len(self._members) else None
             if member is None or member._generation != <uint32_t>(data >> 32):
                 continue
             try:
@@ -197,5 +220,6 @@ cdef class Group:
     def connectionLost(self, reason):
         """The reactor lets go of the group: so do we of the sockets."""
         self._registered = False
-        for member in list(self._members.values()):
-            (<Member>member)._broken(reason)
+        for member in list(self._members):
+            if member is not None:
+                (<Member>member)._broken(reason)

@@ -20,8 +20,10 @@ cdef class Socket(Member):
     cdef public object protocol
     cdef public bint muted
     cdef readonly bint disconnecting
+    cdef readonly bint masking
     cdef bint _reading
     cdef bint _ended
+    cdef bint _ending
     cdef bint _finished
     cdef bint _half
     cdef bint _shut
@@ -36,7 +38,7 @@ cdef class Socket(Member):
     cdef Py_ssize_t _corked
     cdef Py_ssize_t _bound
     cdef Py_ssize_t _low
-    cdef object _drained
+    cdef object _owner
     cdef uint64_t _reads
     cdef object _stream
     cdef object _received
@@ -45,8 +47,11 @@ cdef class Socket(Member):
     cdef bint _over
     cdef Py_ssize_t _gathered
     cdef object _peer
+    cdef Member _host
     cdef readonly bint delivering
 
+    cdef int _send_frame(self, int opcode, const char *start, Py_ssize_t size) except -1
+    cdef int _enroll(self, Group group, int fd) except -1
     cdef int _flush_cork(self) except -1
     cdef int _put(self, bytes data) except -1
     cdef int _put_large(self, const char *head, Py_ssize_t length, const char *start, Py_ssize_t size) except -1
@@ -56,7 +61,7 @@ cdef class Socket(Member):
     cdef int _update(self) except -1
     cdef int _serve(self, uint32_t events) except -1
     cdef int _read(self) except -1
-    cdef int _take(self, Py_ssize_t size) except -1
+    cdef int _take(self, const unsigned char *start, Py_ssize_t size) except -1
     cdef bint _is_full(self) except -1
     cdef int _gather(self, const char *head, Py_ssize_t length, const char *start, Py_ssize_t size, bytes whole) except -1
     cdef int _send_gathered(self) except -1

@@ -17,7 +17,7 @@ from libc.string cimport memcpy, memset, strerror
 
 from sennit.engine._frame cimport HEAD_LIMIT, write_head
 from sennit.engine._reader cimport Reader, feed_pointer, keep
-from sennit.net._address cimport own_address, peer_address
+from sennit.net._address cimport describe_address, own_address, peer_address
 from sennit.net._group cimport (
     BUFFER,
     EPOLLERR,
@@ -49,6 +49,9 @@ cdef extern from "Python.h":
 
 _log = Logger(namespace="sennit.net")
 
+_done = ConnectionDone()
+_failure = Failure(_done)
+
 cdef enum:
     BURST = 262144
     LARGE = 16384
@@ -62,15 +65,7 @@ def adopt(Group group, int fd):
 cdef Socket socket_of(Group group, int fd):
     """The same, for C."""
     cdef Socket made = Socket.__new__(Socket)
-    made._group = group
-    made._reading = True
-    group._enter(made, fd)
-    try:
-        made._update()
-    except OSError:
-        group._leave(made)
-        made._fd = -1
-        raise
+    made._enroll(group, fd)
     return made
 
 
@@ -81,6 +76,7 @@ cdef class Socket(Member):
         protocol: whom it notifies; set it before the loop goes on.
         disconnecting: whether it is to be closed when all is written.
         muted: whether a broadcast passes it over.
+        masking: whether its frames are a client's.
     """
 
     # -- a transport of Twisted ------------------------------------------------------------------
@@ -95,6 +91,15 @@ cdef class Socket(Member):
         if self._peer is None:
             self._peer = peer_address(self._fd)
         return self._peer
+
+    @property
+    def secure(self):
+        """Whether TLS protects it."""
+        return False
+
+    def describe_peer(self):
+        """Return the same as text, as ``sennit.net.peer.describe_address`` does."""
+        return describe_address(self._fd)
 
     def getHost(self):
         """Return the address of this end."""
@@ -127,7 +132,7 @@ cdef class Socket(Member):
         self._flush_cork()
         self._cork = None
         self._update()
-        if not self._queued:
+        if not self._queued and not self._ending:
             self._group.reactor.callLater(0, self._close)
 
     def loseWriteConnection(self):
@@ -162,11 +167,14 @@ cdef class Socket(Member):
 
     # -- an outlet -------------------------------------------------------------------------------
 
-    def outlet(self, Py_ssize_t bound, drained, Py_ssize_t low):
-        """Become an outlet with these marks; see :class:`sennit.net.outlet.Outlet`."""
+    def outlet(self, owner, Py_ssize_t bound, Py_ssize_t low):
+        """Become an outlet with these marks; see :class:`sennit.net.outlet.Outlet`.
+
+        The owner's ``drained()`` is called when what is queued has come down.
+        """
         self._bound = bound
         self._low = min(low, bound - 1)
-        self._drained = drained
+        self._owner = owner
         return self
 
     @property
@@ -253,7 +261,7 @@ cdef class Socket(Member):
         self._pieces = pieces
 
     def send_message(self, message, text):
-        """Send one message of a server, without compression, in a frame of its own.
+        """Send one message, without compression, in a frame of its own.
 
         Args:
             message: ``str``, or bytes of any kind.
@@ -263,10 +271,8 @@ cdef class Socket(Member):
             Whether it was taken: not if the connection is closing, or what is queued is full.
         """
         cdef const char *start
-        cdef Py_ssize_t size, length
+        cdef Py_ssize_t size
         cdef bint is_text
-        cdef unsigned char data[HEAD_LIMIT]
-        cdef const char *head = <const char *>data
         if self.muted or self._fd < 0 or self._is_full():
             return False
         if isinstance(message, str):
@@ -278,18 +284,35 @@ cdef class Socket(Member):
             start = PyBytes_AS_STRING(<bytes>message)
             size = PyBytes_GET_SIZE(message)
             is_text = bool(text)
-        length = write_head(data, 1 if is_text else 2, size, True, 0, NULL)
         if self._finished or self._half or self._aborting or self.disconnecting:
             return False
+        self._send_frame(1 if is_text else 2, start, size)
+        return True
+
+    cdef int _send_frame(self, int opcode, const char *start, Py_ssize_t size) except -1:
+        cdef char head[HEAD_LIMIT]
+        cdef int length = write_head(<unsigned char *>head, opcode, size, True, 0, NULL)
         if size >= LARGE and self._cork is None:
             self._put_large(head, length, start, size)
         elif self.delivering:
             self._gather(head, length, start, size, None)
         else:
             self.write(joined(head, length, start, size))
-        return True
+        return 0
 
     # -- what both are made of -------------------------------------------------------------------
+
+    cdef int _enroll(self, Group group, int fd) except -1:
+        self._group = group
+        self._reading = True
+        group._enter(self, fd)
+        try:
+            self._update()
+        except OSError:
+            group._leave(self)
+            self._fd = -1
+            raise
+        return 0
 
     cdef int _flush_cork(self) except -1:
         cdef list cork = self._cork
@@ -410,8 +433,8 @@ cdef class Socket(Member):
             self._first = 0
         if self._queued <= self._low and (self._full or not self._queued):
             self._full = False
-            if self._drained is not None and not self._finished:
-                self._drained()
+            if self._owner is not None and not self._finished:
+                self._owner.drained()
         return 0
 
     cdef int _update(self) except -1:
@@ -437,10 +460,11 @@ cdef class Socket(Member):
 
     cdef int _read(self) except -1:
         cdef ssize_t size = recv(self._fd, self._group._buffer, BUFFER, MSG_DONTWAIT)
-        if size > 0 and self._reader is not None:
-            self._reads += 1
-            if not self._over:
-                self._take(size)
+        if self._host is not None:
+            if size >= 0 or (errno != EAGAIN and errno != EINTR):
+                self._host._arrived(self, max(size, 0))
+        elif size > 0 and self._reader is not None:
+            self._take(self._group._buffer, size)
         elif size > 0:
             self.protocol.dataReceived(
                 PyBytes_FromStringAndSize(<char *>self._group._buffer, size)
@@ -451,12 +475,15 @@ cdef class Socket(Member):
             self._lose(ConnectionLost(strerror(errno).decode()))
         return 0
 
-    cdef int _take(self, Py_ssize_t size) except -1:
+    cdef int _take(self, const unsigned char *start, Py_ssize_t size) except -1:
         """Bring the messages that were read to whom they are for."""
         cdef Reader reader = self._reader
         cdef object stream = self._stream, received = self._received
+        self._reads += 1
+        if self._over:
+            return 0
         self.delivering = True
-        feed_pointer(reader, self._group._buffer, size)
+        feed_pointer(reader, start, size)
         try:
             while not self._over and self._reading and self._fd >= 0 and reader.advance():
                 if reader.opcode > 2 or self._pieces:
@@ -522,11 +549,18 @@ cdef class Socket(Member):
     cdef int _end(self) except -1:
         """The peer sends no more."""
         self._ended = True
-        self._update()
-        if IHalfCloseableProtocol.providedBy(self.protocol):
+        if not IHalfCloseableProtocol.providedBy(self.protocol):
+            self._lose(_done)
+            return 0
+        self._ending = True
+        try:
             self.protocol.readConnectionLost()
+        finally:
+            self._ending = False
+        if self.disconnecting and not self._queued:
+            self._close()
         else:
-            self._lose(ConnectionDone())
+            self._update()
         return 0
 
     cdef int _shut_half(self) except -1:
@@ -564,7 +598,7 @@ cdef class Socket(Member):
 
     def _close(self):
         if self.disconnecting and not self._aborting:
-            self._lose(ConnectionDone())
+            self._lose(_done)
 
     def _abort(self):
         self._lose(ConnectionAborted())
@@ -585,11 +619,14 @@ cdef class Socket(Member):
         self.muted = True
         close(fd)
         self._forget()
+        host, self._host = self._host, None
         protocol, self.protocol = self.protocol, None
         try:
+            if host is not None:
+                (<Member>host)._arrived(self, -1)
             if protocol is not None:
-                protocol.connectionLost(Failure(why))
+                protocol.connectionLost(_failure if why is _done else Failure(why))
         except Exception:
             _log.failure("a connection's end failed")
         # They know the socket too: nothing should have to look for the circle.
-        self._stream = self._received = self._drained = None
+        self._stream = self._received = self._owner = None

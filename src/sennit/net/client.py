@@ -7,11 +7,11 @@ from random import random as _random
 from typing import Any, Unpack
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from sennit.net.address import Address
 from sennit.net.backoff import Backoff
+from sennit.net.connector import endpoint_of_words
 from sennit.net.credential import basic_authorization, cookie_header
 from sennit.net.journey import Journey, Plan
 from sennit.net.listener import PING_INTERVAL
@@ -188,7 +188,7 @@ def _plan(reactor: Any, url: str, asked: ConnectOptions) -> Plan:
         origin=asked.get("origin"),
         fields=_fields(address, asked),
         handler=asked.get("handler"),
-        endpoint=clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint,
+        endpoint=endpoint_of_words(reactor, endpoint) if isinstance(endpoint, str) else endpoint,
         tls=asked.get("tls"),
         proxy=None if proxy is None else Proxy.parse(proxy),
         max_redirects=max_redirects,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -38,13 +39,14 @@ class WebSocketDriver:
         "message_received",
     )
 
+    message_received: Callable[[bytes, bool], None]
+    fragment_received: Callable[[bytes, bool, bool], None]
+
     def __init__(self, websocket: WebSocket, handler: Handler | None, run: CoroutineRunner) -> None:
         self._websocket = websocket
         self._handler = handler
         self._run = run
         self._receiver: MessageReceiver | None = None
-        self.message_received = websocket._message_received  # noqa: SLF001 - two halves of one
-        self.fragment_received = websocket._fragment_received  # noqa: SLF001
 
     @property
     def websocket(self) -> WebSocket:
@@ -57,13 +59,16 @@ class WebSocketDriver:
         transport = cast("StreamTransport", transport)
         websocket._transport = transport  # noqa: SLF001
         websocket._quick = transport.quick  # noqa: SLF001
+        style = "fragment_received" if transport.settings.streaming else "message_received"
+        # Only one of them is ever called, without a detour.
+        setattr(self, style, getattr(websocket, "_" + style))
         if self._handler is None:
             return
         made: Any = self._handler(websocket)
-        style = "fragment_received" if transport.settings.streaming else "message_received"
-        if hasattr(made, style):
+        received = getattr(made, style, None)
+        if received is not None:
             self._receiver = made
-            setattr(self, style, getattr(made, style))
+            setattr(self, style, received)
             websocket._notified = True  # noqa: SLF001
             return
         done = made if isinstance(made, Deferred) else self._run(made)

@@ -26,11 +26,13 @@ from twisted.internet.interfaces import (
     ITransport,
 )
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from twisted.web.server import Site
 from zope.interface import implementer
 
-from sennit.engine.handshake import is_upgrade, parse_request, refuse_response
+from sennit.engine.build import plain_request
+from sennit.engine.handshake import Request, is_upgrade, parse_request, refuse_response
 from sennit.engine.head import HeadReader
 from sennit.errors import HandshakeError
 from sennit.interfaces import Mount
@@ -118,7 +120,7 @@ class FrontDoor(Factory[Any]):
         Args:
             port: one that listens for this factory.
         """
-        listener = accept_natively(self.clock, port, self, self._accepted)
+        listener = accept_natively(self.clock, port, self)
         if listener is not None:
             self._listeners.append(listener)
 
@@ -128,10 +130,63 @@ class FrontDoor(Factory[Any]):
         for listener in listeners:
             listener.stop()
 
-    def _accepted(self, socket: Socket) -> None:
-        keeper: Any = _Doorkeeper(self)
+    # -- what a native listener calls ------------------------------------------------------------
+
+    def is_open(self) -> bool:
+        """Return whether a usual handshake may be waited for, and opened, without a doorkeeper."""
+        reception = self._reception
+        return (
+            reception.is_simple
+            and not reception.closing
+            and reception.limits.handshakes < self.settings.max_handshakes
+        )
+
+    def open_plainly(self, socket: Socket, request: Request) -> bool:
+        """Open the connection of a usual handshake.
+
+        Args:
+            socket: on which its head has come in.
+            request: the head, which passes every check that needs no settings.
+
+        Returns:
+            Whether there is a mount that it is for; else nothing was done.
+        """
+        mount = self.mount_for(request.path)
+        if mount is None:
+            return False
+        try:
+            opened = self._reception.open(
+                mount, request, address=socket.describe_peer(), secure=socket.secure, fresh=True
+            )
+        except HandshakeError as error:
+            self._keeper_of(socket).refuse(error)
+        else:
+            if isinstance(opened, StreamTransport):
+                socket.protocol = opened
+                opened.makeConnection(socket)
+            else:
+                self._keeper_of(socket).wait_for(opened)
+        return True
+
+    def newcomer(self, socket: Socket, data: bytes, left: float) -> None:
+        """Take a connection with what has come of its head.
+
+        Args:
+            socket: the connection.
+            data: what has come.
+            left: seconds for the rest.
+        """
+        self._keeper_of(socket, left)
+        if data and socket.protocol is not None:
+            socket.protocol.dataReceived(data)
+
+    def _keeper_of(self, socket: Socket, left: float | None = None) -> _Doorkeeper:
+        keeper: Any = _Doorkeeper(self, left)
         socket.protocol = keeper
         keeper.makeConnection(socket)
+        return cast("_Doorkeeper", keeper)
+
+    # -- its end ---------------------------------------------------------------------------------
 
     def stopFactory(self) -> None:
         """No port listens any more."""
@@ -163,7 +218,10 @@ class FrontDoor(Factory[Any]):
             in meanwhile is not waited for; stop listening first.
         """
         self._reception.close()
-        return self._keepers.close_all(code, reason)
+        for listener in self._listeners:
+            listener.hand_over()
+        streams = self._reception.streams.close_all(code, reason)
+        return self._keepers.close_all(code, reason).addCallback(lambda _: streams)
 
 
 @implementer(IHalfCloseableProtocol)
@@ -172,6 +230,7 @@ class _Doorkeeper(Protocol):
 
     Args:
         door: whose it is.
+        left: seconds for the head; ``None`` for those of the settings.
     """
 
     # What few connections need, and none for long, takes no memory of the others.
@@ -182,10 +241,11 @@ class _Doorkeeper(Protocol):
     _refused = False
     _waited_for = False
 
-    def __init__(self, door: FrontDoor) -> None:
+    def __init__(self, door: FrontDoor, left: float | None = None) -> None:
         self._door = door
+        self._left = door.settings.head_timeout if left is None else left
         self._reader: HeadReader | None = HeadReader(door.settings.max_head)
-        self._inner: IProtocol | None = None
+        self._inner: IProtocol | StreamTransport | None = None
         self._timer: IDelayedCall | None = None
         self._blank = True
 
@@ -202,7 +262,7 @@ class _Doorkeeper(Protocol):
         except HandshakeError as error:
             self._turn_away(error)
         else:
-            self._timer = door.clock.callLater(door.settings.head_timeout, self._too_slow)
+            self._timer = door.clock.callLater(self._left, self._too_slow)
 
     def dataReceived(self, data: bytes) -> None:
         """Read the first head. Whoever gets the connection replaces this method by its own."""
@@ -226,7 +286,7 @@ class _Doorkeeper(Protocol):
             else:
                 self._open_websocket(opened, rest)
         except HandshakeError as error:
-            self._refuse(error)
+            self.refuse(error)
 
     def readConnectionLost(self) -> None:
         """The peer sends no more."""
@@ -272,7 +332,7 @@ class _Doorkeeper(Protocol):
         Raises:
             HandshakeError: it is refused.
         """
-        request = parse_request(head)
+        request = plain_request(head) or parse_request(head)
         mount = self._door.mount_for(unquote(request.path))
         if mount is None:
             if is_upgrade(request):
@@ -313,7 +373,7 @@ class _Doorkeeper(Protocol):
         if site is not None and is_native(self.transport) and not self._move():
             return
         if isinstance(site, Site):
-            inner = BoundedChannel(door.clock, site, door.settings, self._judge, self._refuse)
+            inner = BoundedChannel(door.clock, site, door.settings, self._judge, self.refuse)
         elif site is not None:
             inner = site.buildProtocol(self._transport.getPeer())
         if inner is None:
@@ -330,11 +390,17 @@ class _Doorkeeper(Protocol):
             return False
         return True
 
-    def _hand_over(self, inner: IProtocol, data: bytes) -> None:
+    def _hand_over(self, inner: IProtocol | StreamTransport, data: bytes) -> None:
         self._leave()
-        self._inner = inner
-        self.dataReceived = inner.dataReceived  # type: ignore[method-assign]  # no detour per read
-        inner.makeConnection(self._transport)
+        transport = self._transport
+        if isinstance(inner, StreamTransport) and is_native(transport):
+            transport.protocol = inner
+            self._door._keepers.discard(self)  # noqa: SLF001 - its own door
+        else:
+            self._inner = inner
+            # No detour per read.
+            self.dataReceived = inner.dataReceived  # type: ignore[method-assign]
+        inner.makeConnection(transport)
         if data:
             inner.dataReceived(data)
 
@@ -345,7 +411,7 @@ class _Doorkeeper(Protocol):
             opened = self._route(head, fresh=False)
         except HandshakeError as error:
             channel.clearLineBuffer()
-            self._refuse(error)
+            self.refuse(error)
             return False
         if opened is None:
             return True
@@ -360,6 +426,15 @@ class _Doorkeeper(Protocol):
 
     # -- while a mount takes its time ------------------------------------------------------------
 
+    def wait_for(self, opened: Deferred[StreamTransport]) -> None:
+        """Wait for what a mount decides about a head that was read by somebody else."""
+        if self._refused:
+            opened.cancel()
+            return
+        self._stop_timer()
+        self._reader = None
+        self._open_websocket(opened, b"")
+
     def _keep(self, data: bytes) -> None:
         self._early += data
         if len(self._early) > EARLY_BYTES:
@@ -373,7 +448,7 @@ class _Doorkeeper(Protocol):
         self._stop_keeping()
         error = failure.value
         if isinstance(error, HandshakeError):
-            self._refuse(error)
+            self.refuse(error)
         else:
             failure.trap(CancelledError)  # The client is gone.
 
@@ -407,7 +482,7 @@ class _Doorkeeper(Protocol):
         if door._farewells < FAREWELLS:  # noqa: SLF001 - its own door
             door._farewells += 1  # noqa: SLF001 - its own door
             self._waited_for = True
-            self._refuse(error)
+            self.refuse(error)
             return
         self._stop_listening()
         if ISSLTransport.providedBy(transport):
@@ -426,7 +501,7 @@ class _Doorkeeper(Protocol):
         elif self._refused:
             pass  # It is ending.
         elif inner is None:
-            self._refuse(going_away())
+            self.refuse(going_away())
         else:
             self._set_deadline()
             channel: Any = inner
@@ -439,9 +514,10 @@ class _Doorkeeper(Protocol):
 
     def _too_slow(self) -> None:
         self._timer = None
-        self._refuse(HandshakeError(408, "the request's head took too long"))
+        self.refuse(HandshakeError(408, "the request's head took too long"))
 
-    def _refuse(self, error: HandshakeError) -> None:
+    def refuse(self, error: HandshakeError) -> None:
+        """Answer with a refusal, and end the connection."""
         transport = self._transport
         self._stop_timer()
         self._stop_listening()
@@ -502,5 +578,8 @@ class _Moving(Protocol):
     def makeConnection(self, transport: ITransport) -> None:
         """Step aside."""
         moved: Any = transport
-        moved.protocol = self._keeper
+        if isinstance(moved, ProtocolWrapper):
+            moved.wrappedProtocol = self._keeper  # TLS goes on around it.
+        else:
+            moved.protocol = self._keeper
         self._keeper.transport = transport

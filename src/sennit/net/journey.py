@@ -19,6 +19,7 @@ from sennit.errors import HandshakeError
 from sennit.model.request import ConnectionRequest
 from sennit.net.address import Address
 from sennit.net.answer import AnswerReader
+from sennit.net.connector import native_reactor
 from sennit.net.coroutine import runner_for
 from sennit.net.credential import without_credentials
 from sennit.net.driver import WebSocketDriver
@@ -92,7 +93,8 @@ class Plan:
         way: IStreamClientEndpoint
         if self.proxy is None:
             timeout = self.settings.open_timeout
-            way = HostnameEndpoint(reactor, address.host, address.port, timeout)
+            by = reactor if address.secure else native_reactor(reactor)
+            way = HostnameEndpoint(by, address.host, address.port, timeout)
         else:
             way = self.proxy.endpoint(reactor, address, self.settings)
         if not address.secure:

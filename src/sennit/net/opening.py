@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 from twisted.internet.interfaces import IReactorTime
@@ -18,6 +19,7 @@ from sennit.engine.handshake import (
     check_origin,
     check_upgrade,
     offered_subprotocols,
+    parse_request,
     refuse_response,
 )
 from sennit.errors import HandshakeError
@@ -31,6 +33,7 @@ __all__ = ["Handshake", "check_handshake", "check_refusal", "open_stream"]
 
 _OWN = frozenset({"upgrade", "connection", "content-length", "transfer-encoding"})
 """What the response says by itself, besides ``Sec-WebSocket-*``, or must not say."""
+_NOTHING: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Handshake(NamedTuple):
@@ -60,25 +63,56 @@ def check_handshake(request: Request, settings: WebSocketSettings, peer: Peer) -
     Raises:
         HandshakeError: it is refused.
     """
-    key = check_upgrade(request)
-    if request.header("transfer-encoding") or request.header("content-length") not in (None, "0"):
-        # What follows the head are frames; a body would be read as such.
-        raise HandshakeError(400, "a WebSocket handshake has no body")
+    key = request.key
+    if key is None:
+        key = check_upgrade(request)
+        length = request.header("content-length")
+        if request.header("transfer-encoding") or length not in (None, "0"):
+            # What follows the head are frames; a body would be read as such.
+            raise HandshakeError(400, "a WebSocket handshake has no body")
     asked = request if peer.authority is None else _with_host(request, peer.authority)
-    check_origin(asked, settings.allowed_origins, secure=peer.secure)
+    allowed = settings.allowed_origins
+    if allowed is not None or not asked.same_origin:
+        check_origin(asked, allowed, secure=peer.secure)
     offered = offered_subprotocols(request)
     agreement, extensions = accept_deflate(request, settings.deflate)
-    query = request.query
-    parameters = parse_qs(query, keep_blank_values=True) if query else {}
-    described = ConnectionRequest(
-        path=unquote(request.path),
-        query={name: tuple(values) for name, values in parameters.items()},
-        headers=request.fields,
-        address=peer.address,
-        secure=peer.secure,
-        subprotocols=offered,
-    )
-    return Handshake(key, described, agreement, extensions)
+    return Handshake(key, _describe(request, peer, offered), agreement, extensions)
+
+
+class _Described(ConnectionRequest):
+    """A client's request, of which little is made before somebody asks for it."""
+
+    __slots__ = ("_source",)
+
+    def __getattr__(self, name: str) -> Any:
+        """Make what was not asked for yet; then it is there."""
+        if name not in ("path", "query", "headers"):
+            raise AttributeError(f"a request has no {name!r}")
+        source = self._source
+        request = parse_request(source) if isinstance(source, bytes) else source
+        parameters = parse_qs(request.query, keep_blank_values=True) if request.query else {}
+        made = {
+            "path": unquote(request.path),
+            "query": {name: tuple(values) for name, values in parameters.items()},
+            "headers": request.fields,
+            "_source": None,
+        }
+        for field, value in made.items():
+            object.__setattr__(self, field, value)
+        return made[name]
+
+
+def _describe(request: Request, peer: Peer, subprotocols: tuple[str, ...]) -> ConnectionRequest:
+    described = _Described.__new__(_Described)
+    keep = object.__setattr__
+    # A head takes less memory than what it means.
+    keep(described, "_source", getattr(request, "head", request))
+    keep(described, "address", peer.address)
+    keep(described, "secure", peer.secure)
+    keep(described, "subprotocols", subprotocols)
+    if not request.query:
+        keep(described, "query", _NOTHING)
+    return described
 
 
 def check_refusal(error: HandshakeError) -> None:

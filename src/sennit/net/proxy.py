@@ -16,6 +16,7 @@ from sennit.engine.handshake import parse_response
 from sennit.errors import HandshakeError
 from sennit.net.address import Address, split_url, user_of
 from sennit.net.answer import AnswerReader
+from sennit.net.connector import native_reactor
 from sennit.net.credential import basic_authorization
 from sennit.net.exchange import Exchange
 from sennit.net.setting import WebSocketSettings
@@ -71,7 +72,9 @@ class Proxy:
             settings: bounds and times.
         """
         way: IStreamClientEndpoint
-        way = HostnameEndpoint(reactor, self.host, self.port, settings.open_timeout)
+        plain = not self.secure and not address.secure
+        by = native_reactor(reactor) if plain else reactor
+        way = HostnameEndpoint(by, self.host, self.port, settings.open_timeout)
         if self.secure:
             way = TlsEndpoint(creator_for(None, self.host, self.port), way, reactor)
         return TunnelEndpoint(way, address, self.authorization, settings.max_head)

@@ -42,6 +42,7 @@ class Reception:
         limits: how many there are, and were refused.
         streams: the open connections.
         closing: whether nobody is let in any more.
+        is_simple: whether everybody is who they seem to be, and none is counted by address.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class Reception:
         proxies = tuple(settings.trusted_proxies)
         self._proxies = parse_proxies(proxies) if proxies else None
         self._counting = settings.max_per_address is not None
+        self.is_simple = self._proxies is None and not self._counting
         self._undecided: dict[_Decision, None] = {}
+        self._on_end = self._ended
 
     def counted(self, address: object) -> bytes | None:
         """Return what stands for a connection's own address, if it is counted by address.
@@ -74,7 +77,7 @@ class Reception:
         Args:
             mount: what decides and handles.
             request: the head.
-            address: the peer's, as Twisted has it.
+            address: the peer's, as Twisted has it, or as text.
             secure: whether TLS protects the connection.
             fresh: whether nothing was written to the transport before.
 
@@ -131,13 +134,14 @@ class Reception:
         if proxies is not None and proxies.trusts(address):
             return proxies.peer(address, request, secure=secure)
         counted = counted_address(address) if self._counting else None
-        return Peer(describe_address(address), counted, secure)
+        text = address if isinstance(address, str) else describe_address(address)
+        return Peer(text, counted, secure)
 
     def _accept(
         self, handshake: Handshake, fresh: bool, counted: bytes | None, accepted: Accepted
     ) -> StreamTransport:
         # A connection that is not counted by address needs no memory for it.
-        on_end = self._ended if counted is None else partial(self._ended, counted=counted)
+        on_end = self._on_end if counted is None else partial(self._ended, counted=counted)
         stream = open_stream(
             self.clock, handshake, accepted, self.settings, fresh=fresh, on_end=on_end
         )

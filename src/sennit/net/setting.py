@@ -39,8 +39,10 @@ class WebSocketSettings:
         close_timeout: seconds for the peer to finish the closing, then it is cut off.
         write_high: bytes given to a connection and not taken by the operating system yet, from
             which on further frames are refused.
-        write_low: the same, down to which it has to come for frames to be taken again. Where the
-            transport is no plain socket (TLS) the marks are Twisted's own: 64 KiB, and nothing.
+        write_low: the same, down to which it has to come for frames to be taken again. Over TLS
+            bytes are counted as they are sent, in records. Where the transport is no socket of ours
+            and no plain one (TLS of a client, or without native code) the marks are Twisted's own:
+            64 KiB, and nothing.
         read_high: bytes that wait for ``recv``, from which on the socket is not read.
         read_low: the same, down to which it has to come for the socket to be read again.
         compression: whether permessage-deflate is agreed on with peers that know it, or how.

@@ -7,8 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol, IReactorTime
-from twisted.internet.protocol import Protocol
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IProtocol,
+    IReactorTime,
+)
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 from zope.interface import implementer
@@ -52,8 +57,8 @@ UNREAD_BYTES = 8 * 1024 * 1024
 _TOO_SLOW = "the peer did not finish the closing in time"
 
 
-@implementer(IHalfCloseableProtocol)
-class StreamTransport(Protocol):
+@implementer(IProtocol, IHalfCloseableProtocol)
+class StreamTransport:
     """One WebSocket connection, after its handshake, over a Twisted transport.
 
     It is a Twisted protocol below, and a :class:`sennit.interfaces.Transport` above. Whoever made
@@ -80,8 +85,36 @@ class StreamTransport(Protocol):
         on_pong: called with the payload of each pong, if set.
         latency: seconds that the last answered ping took, or ``None``.
         socket: the native socket that it is on, if it is on one.
-        quick: the same, if it can frame messages by itself: a server's, without compression.
+        quick: the same, if it can frame messages by itself: this end's, without compression.
+        transport: Twisted's, below.
     """
+
+    __slots__ = (
+        "_clock",
+        "_closing",
+        "_deadline",
+        "_delivering",
+        "_fresh",
+        "_greeting",
+        "_keepalive",
+        "_lost",
+        "_on_end",
+        "_outlet",
+        "_owed_pong",
+        "_reading",
+        "_refused",
+        "_seen",
+        "_unread",
+        "connection",
+        "framing",
+        "handler",
+        "latency",
+        "on_pong",
+        "quick",
+        "settings",
+        "socket",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -110,7 +143,7 @@ class StreamTransport(Protocol):
         self._fresh = fresh
         self._on_end = on_end
         self._outlet: Outlet | Socket
-        self._unread: list[Message | Chunk] = []
+        self._unread: list[Message | Chunk] | None = None
         self._reading = True
         self._delivering = False
         self._refused = False
@@ -124,17 +157,22 @@ class StreamTransport(Protocol):
 
     # -- Twisted's side --------------------------------------------------------------------------
 
+    def makeConnection(self, transport: Any) -> None:
+        """Take the transport."""
+        self.transport = transport
+        self.connectionMade()
+
     def connectionMade(self) -> None:
         """Write the greeting and begin."""
-        settings = self.settings
-        transport: Any = self.transport
+        transport, settings = self.transport, self.settings
         high, low = settings.write_high, settings.write_low
         if is_native(transport):
-            self.socket = self._outlet = transport.outlet(high, self._drained, low)
-            if self.connection.role == SERVER and self.connection.deflate is None:
+            self.socket = self._outlet = transport.outlet(self, high, low)
+            masking = self.connection.role == CLIENT
+            if transport.masking == masking and self.connection.deflate is None:
                 self.quick = self.socket
         else:
-            self._outlet = Outlet(transport, high, self._drained, low=low, fresh=self._fresh)
+            self._outlet = Outlet(transport, high, self.drained, low=low, fresh=self._fresh)
         if settings.ping_interval is not None:
             self._keepalive = Keepalive(
                 self._clock,
@@ -154,8 +192,12 @@ class StreamTransport(Protocol):
             self._outlet.uncork()
         if self.socket is not None and COMPILED:
             self.socket.read_messages(
-                self, self.connection.reader, self.handler.message_received, settings.streaming
+                self, self.connection.reader, self._receiver(), settings.streaming
             )
+
+    def _receiver(self) -> Any:
+        """Return what takes whole messages."""
+        return None if self.settings.streaming else self.handler.message_received
 
     def dataReceived(self, data: bytes) -> None:
         """Take bytes from the peer."""
@@ -167,13 +209,14 @@ class StreamTransport(Protocol):
     def readConnectionLost(self) -> None:
         """The peer sends no more. Without its close frame, that is an end (RFC 6455, 7.1.5)."""
         self._start_closing()
-        self._set_deadline(_TOO_SLOW)
         self._outlet.close()
+        if self.socket is None or self.socket.buffered:
+            self._set_deadline(_TOO_SLOW)
 
     def writeConnectionLost(self) -> None:
         """Our half is closed; the peer's end follows, or the deadline does."""
 
-    def connectionLost(self, reason: TwistedFailure | None = None) -> None:
+    def connectionLost(self, reason: TwistedFailure = connectionDone) -> None:
         """Tell the handler how it ended."""
         if self._lost:
             return
@@ -201,6 +244,7 @@ class StreamTransport(Protocol):
                 if room < 0:
                     self._seen = "what had come in was too much to keep"
                     return
+                self._unread = self._unread or []
                 self._unread.append(event)
 
     # -- reading ---------------------------------------------------------------------------------
@@ -211,8 +255,7 @@ class StreamTransport(Protocol):
             self._reading = False
             if self._keepalive is not None:
                 self._keepalive.suspend()
-            transport: Any = self.transport
-            transport.pauseProducing()
+            self.transport.pauseProducing()
 
     def resume_reading(self) -> None:
         """Deliver messages again, those first that were read already."""
@@ -223,8 +266,7 @@ class StreamTransport(Protocol):
             self._keepalive.resume()
         self._deliver()
         if self._reading and not self._lost:
-            transport: Any = self.transport
-            transport.resumeProducing()
+            self.transport.resumeProducing()
 
     def take_unread(self) -> Message | Chunk | None:
         """Return the next message, or piece of one, that came in and was not delivered.
@@ -249,7 +291,7 @@ class StreamTransport(Protocol):
         outlet = self._outlet
         outlet.cork()
         next_event = self.connection.next_event
-        received = self.handler.message_received
+        received = self._receiver()
         try:
             while self._reading and not self._lost and (event := next_event()) is not None:
                 if type(event) is Message:
@@ -349,7 +391,8 @@ class StreamTransport(Protocol):
         if not self.closing and self.connection.close_sent is None:
             self._outlet.write(self.connection.ping(payload))
 
-    def _drained(self) -> None:
+    def drained(self) -> None:
+        """What was written is taken, down to the lower mark or all of it."""
         if self._closing or self._lost:
             return
         if self._owed_pong:
@@ -434,9 +477,9 @@ class StreamTransport(Protocol):
             self._keepalive.stop()
 
 
-def _describe(reason: TwistedFailure | None) -> str:
-    if reason is None or reason.check(ConnectionDone):
+def _describe(reason: TwistedFailure) -> str:
+    if isinstance(reason.value, ConnectionDone):
         return "the connection ended without a close frame"
-    if reason.check(ConnectionLost):
+    if isinstance(reason.value, ConnectionLost):
         return "the connection was reset"
     return f"the connection was lost: {reason.getErrorMessage()}"

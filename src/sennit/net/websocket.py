@@ -126,22 +126,23 @@ class WebSocket:
         self._quick: Socket | None = None
         """What frames and sends a message by itself, while none waits."""
         self._closed: Closed | None = None
-        self._closers: list[Deferred[None]] = []
+        # What an idle connection has no use for it does not have.
+        self._closers: list[Deferred[None]] | None = None
         self._notified = False
         self._paused = False
-        self._queue: deque[tuple[bytes, bool, bool]] = deque()
+        self._queue: deque[tuple[bytes, bool, bool]] | None = None
         self._queued = 0
         self._within = False
         """Whether a message was received in part."""
         self._receiver: Deferred[None] | None = None
-        self._sending: deque[_Waiting] = deque()
+        self._sending: deque[_Waiting] | None = None
         self._waiting = 0
         """Bytes of the messages in ``_sending``."""
         self._streaming = False
         """Whether a message is being sent in pieces, which nothing may come between."""
         self._room: Deferred[None] | None = None
         self._serial = 0
-        self._pings: dict[bytes, tuple[Deferred[float], float]] = {}
+        self._pings: dict[bytes, tuple[Deferred[float], float]] | None = None
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
@@ -149,24 +150,43 @@ class WebSocket:
 
     # -- receiving -------------------------------------------------------------------------------
 
-    async def recv(self) -> str | bytes:
+    def recv(self) -> Coroutine[Any, Any, str | bytes]:
         """Return the next message, in the order of arrival. A cancelled call loses none.
 
         Raises:
             ConnectionClosed: there is none any more.
             LocalProtocolError: another call waits already, or a receiver object is notified.
         """
-        await self._skip()
-        pieces = [await self._next_piece()]
+        return self._receive(iterating=False)
+
+    async def _receive(self, *, iterating: bool) -> str | bytes:
+        # Many wait here for long, and each coroutine within another would take its memory.
+        try:
+            if self._within:
+                await self._skip()
+            while not (queue := self._queue):
+                await self._arrival()
+        except ConnectionClosedOK:
+            if iterating:
+                raise StopAsyncIteration from None
+            raise
+        first = self._take_piece(queue)
+        data, is_text, final = first
+        if not final:
+            data = await self._rest_of(first)
+        return data.decode() if is_text else data
+
+    async def _rest_of(self, first: tuple[bytes, bool, bool]) -> bytes:
+        pieces = [first]
         try:
             while not pieces[-1][2]:
                 pieces.append(await self._next_piece())
         except BaseException:
-            self._queue.extendleft(reversed(pieces))
+            queue = self._queue = self._queue or deque()
+            queue.extendleft(reversed(pieces))
             self._queued += sum(len(piece[0]) for piece in pieces)
             raise
-        data = pieces[0][0] if len(pieces) == 1 else b"".join(piece[0] for piece in pieces)
-        return data.decode() if pieces[0][1] else data
+        return b"".join(piece[0] for piece in pieces)
 
     def recv_streaming(self) -> AsyncIterator[str | bytes]:
         """Return the next message as an iterator of its pieces, as they come.
@@ -192,12 +212,15 @@ class WebSocket:
             self._within = not (await self._next_piece())[2]
 
     async def _next_piece(self) -> tuple[bytes, bool, bool]:
-        while not self._queue:
-            if self._closed is not None:
-                raise self._error()
+        while not (queue := self._queue):
             await self._arrival()
-        piece = self._queue.popleft()
+        return self._take_piece(queue)
+
+    def _take_piece(self, queue: deque[tuple[bytes, bool, bool]]) -> tuple[bytes, bool, bool]:
+        piece = queue.popleft()
         self._queued -= len(piece[0])
+        if not queue:
+            self._queue = None
         if self._paused and self._has_place(2, self._transport.settings.read_low):
             self._paused = False
             self._transport.resume_reading()
@@ -206,13 +229,12 @@ class WebSocket:
     def __aiter__(self) -> WebSocket:
         return self
 
-    async def __anext__(self) -> str | bytes:
-        try:
-            return await self.recv()
-        except ConnectionClosedOK:
-            raise StopAsyncIteration from None
+    def __anext__(self) -> Coroutine[Any, Any, str | bytes]:
+        return self._receive(iterating=True)
 
     def _arrival(self) -> Deferred[None]:
+        if self._closed is not None:
+            raise self._error()
         if self._receiver is not None or self._notified:
             raise LocalProtocolError("somebody else receives this connection's messages")
         self._receiver = Deferred(self._stop_receiving)
@@ -222,7 +244,8 @@ class WebSocket:
         self._receiver = None
 
     def _has_place(self, share: int, mark: int) -> bool:
-        return len(self._queue) < QUEUE_MESSAGES // share and self._queued <= mark
+        waiting = len(self._queue or ())
+        return waiting < QUEUE_MESSAGES // share and self._queued <= mark
 
     def _wake(self) -> None:
         receiver, self._receiver = self._receiver, None
@@ -233,6 +256,8 @@ class WebSocket:
         self._fragment_received(data, is_text, True)
 
     def _fragment_received(self, data: bytes, is_text: bool, final: bool) -> None:
+        if self._queue is None:
+            self._queue = deque()
         self._queue.append((data, is_text, final))
         self._queued += len(data)
         self._wake()
@@ -364,18 +389,19 @@ class WebSocket:
 
     def _wait(self, opcode: int | None, payload: bytes) -> Deferred[None]:
         """Let a message wait for its turn; without an opcode, one that is sent in pieces."""
-        if len(self._sending) >= WAITING_SENDS:
+        sending = self._sending = self._sending or deque()
+        if len(sending) >= WAITING_SENDS:
             raise LocalProtocolError("too many sends wait for the peer: await each of them")
 
         def take_back(_: Deferred[None]) -> None:
-            self._sending.remove(item)
+            sending.remove(item)
             self._waiting -= len(payload)
             if self._is_free():
                 self._quick = self._transport.quick
 
         waiting: Deferred[None] = Deferred(take_back)
         item = (opcode, payload, waiting)
-        self._sending.append(item)
+        sending.append(item)
         self._quick = None
         self._waiting += len(payload)
         return waiting
@@ -419,27 +445,30 @@ class WebSocket:
         """
         if self._transport.closing:
             return fail(self._error())
-        if len(self._pings) >= WAITING_PINGS:
+        pings = self._pings = self._pings or {}
+        if len(pings) >= WAITING_PINGS:
             raise LocalProtocolError(f"{WAITING_PINGS} pings are unanswered")
         self._serial = (self._serial + 1) % 2**32
         payload = self._serial.to_bytes(4, "big")
-        answer: Deferred[float] = Deferred(lambda _: self._forget_ping(payload))
-        self._pings[payload] = (answer, self._clock.seconds())
+
+        def forget(_: Deferred[float]) -> None:
+            pings.pop(payload, None)
+
+        answer: Deferred[float] = Deferred(forget)
+        pings[payload] = (answer, self._clock.seconds())
         self._transport.on_pong = self._pong
         self._transport.ping(payload)
         return answer
 
-    def _forget_ping(self, payload: bytes) -> None:
-        del self._pings[payload]
-
     def _pong(self, payload: bytes) -> None:
-        if payload not in self._pings:
+        pings = self._pings
+        if pings is None or payload not in pings:
             return
         now = self._clock.seconds()
-        self._transport.latency = now - self._pings[payload][1]
+        self._transport.latency = now - pings[payload][1]
         # A peer may answer the last ping only (RFC 6455, 5.5.3): the ones before it count too.
-        for earlier in list(self._pings):
-            answer, asked = self._pings.pop(earlier)
+        for earlier in list(pings):
+            answer, asked = pings.pop(earlier)
             answer.callback(now - asked)
             if earlier == payload:
                 break
@@ -469,8 +498,9 @@ class WebSocket:
         """Return what fires when the connection is gone, however that comes about."""
         if self._closed is not None:
             return succeed(None)
-        closer: Deferred[None] = Deferred(self._closers.remove)
-        self._closers.append(closer)
+        closers = self._closers = self._closers or []
+        closer: Deferred[None] = Deferred(closers.remove)
+        closers.append(closer)
         return closer
 
     @property
@@ -503,22 +533,24 @@ class WebSocket:
         self._closed = closed
         while not self._notified and (unread := self._transport.take_unread()) is not None:
             final = not isinstance(unread, Chunk) or unread.final
+            self._queue = self._queue or deque()
             self._queue.append((unread.data, unread.text, final))
             self._queued += len(unread.data)
         self._paused = False
         room, self._room = self._room, None
-        sending, self._sending = self._sending, deque()
+        sending, self._sending = self._sending, None
         self._waiting = 0
-        pings, self._pings = self._pings, {}
-        closers, self._closers = self._closers, []
+        pings, self._pings = self._pings, None
+        closers, self._closers = self._closers, None
         if room is not None:
             room.callback(None)
-        for _, _, waiting in sending:
+        # Each may cancel others of them.
+        for _, _, waiting in tuple(sending or ()):
             waiting.errback(self._error())
-        for answer, _ in pings.values():
+        for answer, _ in tuple((pings or {}).values()):
             answer.errback(self._error())
         self._wake()
-        for closer in closers:
+        for closer in tuple(closers or ()):
             closer.callback(None)
 
 

@@ -8,7 +8,7 @@ A file looks like this; every key may be left out::
     # endpoint = "unix:/run/sennit.sock"   a Twisted endpoint, instead of host and port
     allowed_origins = ["https://chat.example.com"]   # else pages of the same host only
     log_level = "info"            # debug, info, warn, error, critical
-    reactor = "auto"              # auto, asyncio, uvloop, epoll, poll, select
+    reactor = "auto"              # auto, asyncio, uvloop, sennit, epoll, poll, select
     page = "chat"                 # what is at "/": "chat", "none", or a folder with an index.html
 
     [limits]                      # of connections: sennit.net.setting.WebSocketSettings
@@ -55,7 +55,7 @@ from sennit.server.version import version
 
 __all__ = ["Configuration", "LogLevelName", "ReactorName", "load_configuration"]
 
-ReactorName = Literal["auto", "asyncio", "uvloop", "epoll", "poll", "select"]
+ReactorName = Literal["auto", "asyncio", "uvloop", "sennit", "epoll", "poll", "select"]
 LogLevelName = Literal["debug", "info", "warn", "error", "critical"]
 
 PREFIX = "SENNIT_"

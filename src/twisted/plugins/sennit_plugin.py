@@ -1,5 +1,6 @@
-"""Makes ``sennit`` and ``websocket`` known to ``twist`` and ``twistd``."""
+"""Makes ``sennit``, ``websocket`` and a reactor known to ``twist``, ``twistd`` and ``trial``."""
 
+from twisted.application.reactors import Reactor
 from twisted.application.service import ServiceMaker
 
 sennit = ServiceMaker(
@@ -10,4 +11,7 @@ websocket = ServiceMaker(
     "sennit.cli.websocket",
     "A server of WebSockets by a handler of yours.",
     "websocket",
+)
+reactor = Reactor(
+    "sennit", "sennit.net.reactor", "epoll, with Sennit's native connections built in."
 )

@@ -68,6 +68,24 @@ class CentrifugeDriver:
         heartbeat: whether the protocol's pings are sent; else the transport has its own.
     """
 
+    __slots__ = (
+        "_codec",
+        "_commands",
+        "_connecting",
+        "_going_on",
+        "_heartbeat",
+        "_hub",
+        "_lanes",
+        "_paused",
+        "_ping_interval",
+        "_request",
+        "_session",
+        "_settings",
+        "_stale",
+        "_state",
+        "_transport",
+    )
+
     def __init__(
         self,
         hub: Hub,
@@ -83,8 +101,8 @@ class CentrifugeDriver:
         self._request = request
         self._ping_interval = settings.ping_interval if heartbeat else 0
         self._state = NEW
-        self._lanes = Lanes(self._go_on)
-        self._commands: deque[Command] = deque()
+        self._lanes = Lanes(self)
+        self._commands: deque[Command] | None = None
         self._connecting: Deferred[None] | None = None
         self._heartbeat: Heartbeat | None = None
         self._stale: IDelayedCall | None = None
@@ -122,8 +140,10 @@ class CentrifugeDriver:
         if not commands:
             self._end(disconnect(DisconnectCode.BAD_REQUEST, "bad request: no command in frame"))
             return
+        if self._commands is None:
+            self._commands = deque()
         self._commands.extend(commands)
-        self._go_on()
+        self.go_on()
 
     def writable(self) -> None:
         """The transport has room again."""
@@ -136,25 +156,28 @@ class CentrifugeDriver:
 
     # -- the order of commands -------------------------------------------------------------------
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """Start what may start: nothing behind a connect, and no more than the bound."""
         if self._going_on:
             return
         self._going_on = True
         try:
             while (
-                self._commands
+                (commands := self._commands)
                 and not self._is_over()
                 and self._state != CONNECTING
                 and self._lanes.size < self._settings.max_in_flight
             ):
                 try:
-                    self._take(self._commands.popleft())
+                    self._take(commands.popleft())
                 except Disconnect as why:
                     self._end(why)
         finally:
             self._going_on = False
-        self._pause(bool(self._commands))
+        full = bool(self._commands)
+        if not full:
+            self._commands = None
+        self._pause(full)
 
     def _pause(self, full: bool) -> None:
         if full and not self._paused:
@@ -232,8 +255,12 @@ class CentrifugeDriver:
 
     def _connect(self, number: int, body: ConnectCommand) -> None:
         self._state = CONNECTING
-        self._connecting = self._answer(number, self._let_in(number, body))
-        self._connecting.addCallback(lambda _: self._go_on())
+        self._connecting = connecting = self._answer(number, self._let_in(number, body))
+        connecting.addCallback(self._connected)
+
+    def _connected(self, _: None) -> None:
+        self._connecting = None
+        self.go_on()
 
     async def _let_in(self, number: int, body: ConnectCommand) -> None:
         request = ConnectRequest(
@@ -263,10 +290,20 @@ class CentrifugeDriver:
                 self._hub.random,
                 interval,
                 self._settings.pong_timeout,
-                ping=lambda: self._write(Reply()),
-                missed=lambda: self._end(disconnect(DisconnectCode.NO_PONG)),
-                listening=lambda: not self._paused,
+                self,
             )
+
+    def ping(self) -> None:
+        """Send the protocol's ping."""
+        self._write(Reply())
+
+    def pong_missed(self) -> None:
+        """End the connection of a client that has not answered one."""
+        self._end(disconnect(DisconnectCode.NO_PONG))
+
+    def is_listening(self) -> bool:
+        """Return whether what the client says is read now."""
+        return not self._paused
 
     def _too_late(self) -> None:
         self._stale = None
@@ -287,7 +324,7 @@ class CentrifugeDriver:
 
     def _let_go(self) -> None:
         self._state = OVER
-        self._commands.clear()
+        self._commands = None
         self._stop_stale()
         if self._heartbeat is not None:
             self._heartbeat.stop()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -11,6 +11,19 @@ __all__ = ["Heartbeat"]
 
 LATE = 1.0
 """Seconds by which a timer must be late for the loop, not the peer, to be at fault."""
+
+
+class Owner(Protocol):
+    """Whose heart it is: one connection."""
+
+    def ping(self) -> None:
+        """Send a ping."""
+
+    def pong_missed(self) -> None:
+        """Note that no pong came in time."""
+
+    def is_listening(self) -> bool:
+        """Return whether what the client says is read now."""
 
 
 class Heartbeat:
@@ -23,19 +36,16 @@ class Heartbeat:
         random: spreads the first pings of clients that came together.
         interval: seconds between pings.
         timeout: seconds for a pong.
-        ping: sends one.
-        missed: called when no pong came in time; the heart stands still then.
-        listening: whether what the client says is read now; while it is not, none is missed.
+        owner: sends the pings, and is told when no pong came in time; the heart stands still
+            then. While it does not listen, none is missed.
     """
 
     __slots__ = (
         "_clock",
         "_due",
         "_interval",
-        "_listening",
-        "_missed",
         "_next",
-        "_ping",
+        "_owner",
         "_timeout",
     )
 
@@ -45,16 +55,12 @@ class Heartbeat:
         random: Random,
         interval: float,
         timeout: float,
-        ping: Callable[[], None],
-        missed: Callable[[], None],
-        listening: Callable[[], bool],
+        owner: Owner,
     ) -> None:
         self._clock = clock
         self._interval = interval
         self._timeout = timeout
-        self._ping = ping
-        self._missed = missed
-        self._listening = listening
+        self._owner = owner
         self._due: IDelayedCall | None = None
         first = interval * random.uniform(0.5, 1.0)
         self._next: IDelayedCall | None = clock.callLater(first, self._beat)
@@ -76,7 +82,7 @@ class Heartbeat:
         self._next = self._clock.callLater(self._interval, self._beat)
         if self._due is None:
             self._expect()
-        self._ping()
+        self._owner.ping()
 
     def _expect(self) -> None:
         deadline = self._clock.seconds() + self._timeout
@@ -84,10 +90,10 @@ class Heartbeat:
 
     def _overdue(self, deadline: float) -> None:
         self._due = None
-        if self._clock.seconds() - deadline > LATE or not self._listening():
+        if self._clock.seconds() - deadline > LATE or not self._owner.is_listening():
             # The loop was blocked, or the connection is paused: the pong may wait unread, and
             # the peer gets its time again.
             self._expect()
             return
         self.stop()
-        self._missed()
+        self._owner.pong_missed()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -17,21 +18,29 @@ __all__ = ["Lanes"]
 Work = Callable[[], Deferred[None]]
 
 
+class Owner(Protocol):
+    """Whose commands they are."""
+
+    def go_on(self) -> None:
+        """Start what may start now."""
+
+
 class Lanes:
     """What is being answered, and what waits behind it in its channel.
 
     The work's Deferreds must not fail.
 
     Args:
-        idle: called when something was finished that was not done at once.
+        owner: its ``go_on()`` is called when something was finished that was not done at once.
     """
 
-    __slots__ = ("_closed", "_idle", "_running", "_waiting", "size")
+    __slots__ = ("_closed", "_owner", "_running", "_waiting", "size")
 
-    def __init__(self, idle: Callable[[], None]) -> None:
-        self._idle = idle
-        self._running: set[Deferred[None]] = set()
-        self._waiting: dict[str, deque[Work]] = {}
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        # A connection that asks for nothing has neither.
+        self._running: set[Deferred[None]] | None = None
+        self._waiting: dict[str, deque[Work]] | None = None
         self._closed = False
         self.size = 0
         """How many were added and are not finished."""
@@ -39,18 +48,20 @@ class Lanes:
     def add(self, channel: str, work: Work) -> None:
         """Start work, behind what its channel does already; an empty channel is none."""
         self.size += 1
-        if channel in self._waiting:
-            self._waiting[channel].append(work)
-            return
         if channel:
+            if self._waiting is None:
+                self._waiting = {}
+            if channel in self._waiting:
+                self._waiting[channel].append(work)
+                return
             self._waiting[channel] = deque()
         self._run(channel, work)
 
     def close(self) -> None:
         """Cancel what runs, and start nothing more."""
         self._closed = True
-        self._waiting.clear()
-        for running in tuple(self._running):
+        self._waiting = None
+        for running in tuple(self._running or ()):
             running.cancel()
 
     def _run(self, channel: str, work: Work | None) -> None:
@@ -58,20 +69,28 @@ class Lanes:
         while work is not None:
             running = work()
             if not running.called:
+                if self._running is None:
+                    self._running = set()
                 self._running.add(running)
                 running.addCallback(self._finished, channel, running)
                 return
             work = self._next(channel)
 
     def _finished(self, _: None, channel: str, running: Deferred[None]) -> None:
-        self._running.discard(running)
+        if self._running is not None:
+            self._running.discard(running)
+            self._running = self._running or None
         self._run(channel, self._next(channel))
-        self._idle()
+        self._owner.go_on()
 
     def _next(self, channel: str) -> Work | None:
         self.size -= 1
-        waiting = self._waiting.get(channel)
+        lanes = self._waiting
+        if lanes is None:
+            return None
+        waiting = lanes.get(channel)
         if waiting:
             return waiting.popleft()
-        self._waiting.pop(channel, None)
+        lanes.pop(channel, None)
+        self._waiting = lanes or None
         return None

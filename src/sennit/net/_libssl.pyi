@@ -1,0 +1,3 @@
+from collections.abc import Mapping
+
+def bind(functions: Mapping[str, int]) -> None: ...
