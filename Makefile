@@ -75,14 +75,12 @@ unit: setup
 		$(BIN)/coverage report --include="src/sennit/$$room/*" --fail-under=95 || exit 1; \
 	done
 
-# Real sockets, real servers, the SDKs as published, a real browser. What the network does to a
-# server is tried on native sockets and on Twisted's own.
-TWICE := $(patsubst %,tests/live/test_%.py,listener bad_frame bad_request slow_client example client plain_client)
-
+# Real sockets, real servers, the SDKs as published, a real browser; and what the network does to a
+# server, on every build and every reactor.
 live: setup
 	$(BIN)/python -m tools.debian chromium
 	$(BIN)/pytest tests/live
-	SENNIT_NO_EXTENSIONS=1 $(BIN)/pytest $(TWICE)
+	$(BIN)/python -m tools.matrix
 
 docs: setup
 	$(BIN)/sphinx-build -W --keep-going -n -q -b html docs build/docs

@@ -21,6 +21,8 @@ GRACE = 3.0
 """Seconds for a server to end when it is asked to, before it is made to."""
 START = 20.0
 """Seconds for a server to listen."""
+CLIENTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+"""Where Linux says which ports clients get; elsewhere it is as IANA suggests."""
 _RANDOM = random.SystemRandom()
 
 
@@ -34,7 +36,7 @@ def free_port() -> int:
     It is below those that clients get, so that no connection of a load takes it meanwhile; and it
     is drawn, so that two runs at a time hardly draw the same.
     """
-    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    low = int(CLIENTS.read_text().split()[0]) if CLIENTS.exists() else 49152
     for port in _RANDOM.sample(range(low // 2, low), 100):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -15,6 +15,7 @@ from bench.certificate import Certificate
 from bench.native import Native
 from bench.place import BENCH, BUILD, NODE, PROGRAMS, PYTHON, ROOT
 from bench.workload import Role, Workload
+from tools.build import BUILDS
 
 __all__ = ["LIMIT", "PROGRAMS_MEASURED", "Program", "Stage", "UnknownProgramError", "choose"]
 
@@ -167,11 +168,6 @@ def _coroutine(stage: Stage) -> Sequence[str]:
     return (sys.executable, *module, "--reactor=epoll")
 
 
-def _stream(stage: Stage) -> Sequence[str]:
-    module = ("-m", "bench.peer.sennit_peer", *_options(stage))
-    return (sys.executable, *module, "--reactor=epoll", "--stream")
-
-
 def _centrifugo(stage: Stage) -> Sequence[str]:
     """Start Centrifugo with what the app of ours has: history, recovery, anybody may."""
     namespace = {
@@ -241,15 +237,14 @@ PROGRAMS_MEASURED = (
         "Sennit without extensions",
         "epoll",
         is_drawn=False,
-        SENNIT_NO_EXTENSIONS="1",
+        SENNIT_NO_EXTENSIONS=BUILDS["pure"],
     ),
     Program(
         "sennit-stream",
         "Sennit, stream transport",
-        _stream,
+        _example("epoll"),
         _PLAIN,
-        # Over TLS it is what all of ours are.
-        can_secure=False,
+        environment={"SENNIT_NO_EXTENSIONS": BUILDS["stream"]},
         is_ours=True,
         is_drawn=False,
     ),

@@ -36,7 +36,8 @@ def _lines(reports: Mapping[str, Report], suite: Suite) -> Iterator[str]:
     python = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
     yield (
         f"{SUITE}, {suite.name}, against Sennit {version('sennit')} on {python} and Twisted "
-        f"{version('twisted')}."
+        f"{version('twisted')}. Each column is a run: the server or the client, its "
+        "build, and its reactor."
     )
     yield ""
     yield f"| Section | Cases | {' | '.join(reports)} |"

@@ -1,9 +1,8 @@
-"""One run of the suite: against our echo server on one reactor, or against our client."""
+"""One run of the suite: against our echo server, or our client, in one build on one reactor."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,10 +12,11 @@ from typing import Any
 
 from conformance.case import Case
 from conformance.process import Process, free_port
-from conformance.report import Report, read
+from conformance.report import MISSING, Report, read
 from conformance.suite import BUILD, ROOT, Suite
+from tools.build import build_environment, require_build
 
-__all__ = ["Trial", "run"]
+__all__ = ["Trial", "recall", "run"]
 
 AGENT = "sennit"
 LARGEST = 16 * 1024 * 1024
@@ -30,6 +30,8 @@ DEADLINE = 3600.0
 """Seconds for a run."""
 NICENESS = 5
 """The suite works harder than what it tests: it stands back."""
+SOURCES = ROOT / "src" / "sennit"
+CODE = (".py", ".pyx", ".pxd", ".so")
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,26 @@ class Trial:
 
     Attributes:
         role: ``server`` or ``client``.
-        reactor: the reactor that ours runs on.
+        build: which build of ours, one of ``tools.build.BUILDS``.
+        reactor: the reactor that it runs on.
         compression: ``on`` or ``off``.
     """
 
     role: str
+    build: str
     reactor: str
     compression: str
 
     @property
     def name(self) -> str:
         """Its name, for people and for files."""
-        return f"{self.role}-{self.reactor}"
+        plain = "" if self.compression == "on" else "-uncompressed"
+        return f"{self.role}-{self.build}-{self.reactor}{plain}"
+
+    @property
+    def folder(self) -> Path:
+        """Where everything is that its last run has left."""
+        return BUILD / "reports" / self.name
 
 
 def run(suite: Suite, trial: Trial, cases: Sequence[Case]) -> tuple[Report, str]:
@@ -62,8 +72,12 @@ def run(suite: Suite, trial: Trial, cases: Sequence[Case]) -> tuple[Report, str]
 
     Returns:
         What came of each case, and what went wrong with the run itself, or an empty string.
+
+    Raises:
+        tools.build.BuildMissingError: the build that is to be tested was not compiled.
     """
-    folder = BUILD / "reports" / trial.name
+    require_build(trial.build, _environment(trial))
+    folder = trial.folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     port = free_port()
@@ -77,6 +91,21 @@ def run(suite: Suite, trial: Trial, cases: Sequence[Case]) -> tuple[Report, str]
     return read(folder, AGENT, cases), trouble
 
 
+def recall(trial: Trial, cases: Sequence[Case]) -> Report | None:
+    """Return what the last run has left, if that is whole and of the Sennit that is there now."""
+    found = read(trial.folder, AGENT, cases)
+    index = trial.folder / "index.json"
+    if found.count(MISSING) or index.stat().st_mtime < _changed():
+        return None
+    return found
+
+
+def _changed() -> float:
+    """Return when our sources, or what is compiled of them, have changed."""
+    files = [path for path in SOURCES.rglob("*") if path.suffix in CODE]
+    return max(path.stat().st_mtime for path in files)
+
+
 def _test_server(suite: Suite, trial: Trial, port: int, folder: Path, cases: Sequence[Case]) -> str:
     spec = _write(
         folder,
@@ -84,7 +113,7 @@ def _test_server(suite: Suite, trial: Trial, port: int, folder: Path, cases: Seq
         cases,
     )
     ours = [sys.executable, "examples/echo.py", "--port", str(port), *_options(trial)]
-    with Process(ours, folder / "ours.log", _environment()) as server:
+    with Process(ours, folder / "ours.log", _environment(trial)) as server:
         server.wait_for("listening on")
         with _start(suite, "fuzzingclient", spec, folder) as fuzzer:
             trouble = fuzzer.finish(fuzzer, _patience(cases), DEADLINE)
@@ -99,11 +128,11 @@ def _test_client(suite: Suite, trial: Trial, port: int, folder: Path, cases: Seq
     ours = [sys.executable, "-m", "conformance.client", url, AGENT, *_options(trial)]
     with _start(suite, "fuzzingserver", spec, folder) as fuzzer:
         fuzzer.wait_for("Cases = ")
-        with Process(ours, folder / "ours.log", _environment()) as client:
+        with Process(ours, folder / "ours.log", _environment(trial)) as client:
             trouble = client.finish(fuzzer, _patience(cases), DEADLINE)
         if trouble:
             # Whatever was found until then is worth a report.
-            with Process([*ours, "--report"], folder / "report.log", _environment()) as report:
+            with Process([*ours, "--report"], folder / "report.log", _environment(trial)) as report:
                 report.finish(fuzzer, 60, 60)
         return trouble
 
@@ -132,5 +161,6 @@ def _options(trial: Trial) -> list[str]:
     ]
 
 
-def _environment() -> Mapping[str, str]:
-    return {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}:{ROOT / 'examples'}"}
+def _environment(trial: Trial) -> Mapping[str, str]:
+    path = f"{ROOT / 'src'}:{ROOT}:{ROOT / 'examples'}"
+    return {**build_environment(trial.build), "PYTHONPATH": path}

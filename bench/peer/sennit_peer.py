@@ -1,4 +1,4 @@
-"""Sennit itself where the examples have no option for it: TLS, coroutines, the stream transport.
+"""Sennit itself where the examples have no option for it: TLS and coroutines.
 
 The handlers are those of ``examples``.
 """
@@ -7,7 +7,6 @@ The handlers are those of ``examples``.
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from sennit.cli.reactor import install_reactor
@@ -32,11 +31,7 @@ def main() -> None:
     parser.add_argument("--compression", action="store_true")
     parser.add_argument("--certificate", default="")
     parser.add_argument("--key", default="")
-    parser.add_argument("--stream", action="store_true", help="without the native poll group")
     chosen = parser.parse_args()
-    if chosen.stream:
-        # As where it is not built, while the rest of what is native remains.
-        sys.modules["sennit.net._group"] = None  # type: ignore[assignment]
     reactor = install_reactor(chosen.reactor or "epoll")
 
     from broadcast import Member

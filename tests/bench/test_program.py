@@ -80,7 +80,8 @@ def test_what_is_set_here_does_not_count(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("SENNIT_NO_EXTENSIONS", "1")
     monkeypatch.setenv("SENNIT_PORT", "1")
     assert not any(name.startswith("SENNIT_") for name in BY_NAME["sennit"].whole_environment)
-    assert BY_NAME["sennit-pure"].whole_environment["SENNIT_NO_EXTENSIONS"] == "1"
+    for name, value in (("sennit-pure", "1"), ("sennit-stream", "group")):
+        assert BY_NAME[name].whole_environment["SENNIT_NO_EXTENSIONS"] == value
 
 
 def test_what_is_not_installed(tmp_path: Path) -> None:

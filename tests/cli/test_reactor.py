@@ -50,7 +50,7 @@ class Workshop:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
         self.installed: list[tuple[str, Any]] = []
-        for name in ("asyncio", "epoll", "select"):
+        for name in ("asyncio", "uvloop", "epoll", "select"):
             self.make(name)
         monkeypatch.setattr(asyncio, "SelectorEventLoop", FakeLoop)
         self.has_uvloop(True)
@@ -64,6 +64,9 @@ class Workshop:
             installReactor(module)
 
         module.install = install
+        if name == "uvloop":
+            self._monkeypatch.setitem(sys.modules, "sennit.cli.uvloop_reactor", module)
+            return module
         full = f"twisted.internet.{name}reactor"
         self._monkeypatch.setitem(sys.modules, full, module)
         self._monkeypatch.setattr(twisted.internet, f"{name}reactor", module, raising=False)
@@ -109,7 +112,7 @@ def test_a_reactor_on_a_loop(workshop: Workshop, name: ReactorName) -> None:
     """The loop is the current one, too, so that asyncio's own functions find it."""
     install_reactor(name)
     ((module, loop),) = workshop.installed
-    assert (module, type(loop)) == ("asyncio", FakeLoop)
+    assert (module, type(loop)) == (name, FakeLoop)
     assert asyncio.get_event_loop() is loop
 
 
@@ -118,7 +121,7 @@ def test_auto(workshop: Workshop, has_uvloop: bool) -> None:
     """It is asyncio's reactor in any case, on uvloop where there is one."""
     workshop.has_uvloop(has_uvloop)
     install_reactor("auto")
-    assert [name for name, _loop in workshop.installed] == ["asyncio"]
+    assert [name for name, _loop in workshop.installed] == ["uvloop" if has_uvloop else "asyncio"]
 
 
 def test_a_reactor_that_is_not_here(workshop: Workshop) -> None:
@@ -156,12 +159,12 @@ def test_another_reactor_was_installed_before(workshop: Workshop) -> None:
     [
         (
             "auto",
-            "AsyncioSelectorReactor uvloop" if HAS_UVLOOP else "AsyncioSelectorReactor asyncio",
+            "UvloopReactor uvloop" if HAS_UVLOOP else "AsyncioSelectorReactor asyncio",
         ),
         ("asyncio", "AsyncioSelectorReactor asyncio"),
         pytest.param(
             "uvloop",
-            "AsyncioSelectorReactor uvloop",
+            "UvloopReactor uvloop",
             marks=pytest.mark.skipif(not HAS_UVLOOP, reason="there is no uvloop"),
         ),
         pytest.param(

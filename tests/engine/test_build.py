@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sennit
+from sennit.engine import build
 from sennit.engine.deflate import Agreement, Deflate
 from tests.engine.conftest import BUILDS
 from tests.engine.wire import chunked, frame
@@ -45,13 +47,29 @@ def test_both_builds_are_there() -> None:
 
 
 def test_the_environment_chooses() -> None:
-    """``SENNIT_NO_EXTENSIONS=1`` is the engine as it is written; else it is compiled, if it can."""
+    """``SENNIT_NO_EXTENSIONS=1`` is the engine as it is written; else it is compiled, if it can.
+
+    What the network has of native code does not concern the engine.
+    """
     written = ["sennit.engine.connection", "sennit.engine.event", "sennit.engine.reader"]
     compiled = ["sennit.engine._connection", "sennit.engine._event", "sennit.engine._reader"]
     assert chosen({"SENNIT_NO_EXTENSIONS": "1"}) == ["False", *written]
     best = ["True", *compiled] if "compiled" in BUILDS else ["False", *written]
     assert chosen({}) == best
-    assert chosen({"SENNIT_NO_EXTENSIONS": "0"}) == best
+    for value in ("", "0", "group"):
+        assert chosen({"SENNIT_NO_EXTENSIONS": value}) == best
+
+
+def test_a_word_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning says which there are; who wants some of it off gets all of it off."""
+    monkeypatch.setenv("SENNIT_NO_EXTENSIONS", "yes")
+    spec = build.__spec__
+    assert spec is not None
+    assert spec.loader is not None
+    fresh = importlib.util.module_from_spec(spec)
+    with pytest.warns(RuntimeWarning, match=r"'yes'.* 1 .* group .* 0 "):
+        spec.loader.exec_module(fresh)
+    assert (fresh.EXTENSIONS, fresh.COMPILED) == ("none", False)
 
 
 FRAMES = st.builds(
@@ -67,9 +85,9 @@ FRAMES = st.builds(
 
 def heard(name: str, pieces: list[bytes], *, streaming: bool) -> list[str]:
     """Return what a build makes of the pieces, in words."""
-    build = BUILDS[name]
-    connection = build.Connection(
-        build.SERVER,
+    chosen = BUILDS[name]
+    connection = chosen.Connection(
+        chosen.SERVER,
         max_message=500,
         max_fragments=3,
         deflate=Agreement(Deflate(), 15, 15, True, True, is_server=True),

@@ -10,20 +10,23 @@ Fixtures:
     chat: the chat, served in a process of its own, for a module.
     bystanders: people who talk in it during a test, and still do afterwards.
 
-A test that needs more than a minute says ``@pytest.mark.deadline(seconds)``.
+A test that needs more than a minute says ``@pytest.mark.deadline(seconds)``. With ``--reactor``
+tests and servers are on that one; tests about the choice of a reactor choose as ever.
 """
 
-# ruff: noqa: PLC0415 - imports choose a reactor
 from __future__ import annotations
 
+import select
 import signal
-import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
+from bench.process import free_port as find_free_port
+from sennit.cli.reactor import install_reactor
 from tests.live.bystander import Bystanders
 from tests.live.loop import Loop
 from tests.live.process import ROOT, Process, wait_for_port
@@ -31,11 +34,17 @@ from tests.live.requirement import require_node
 from tests.live.server import Server
 from tools.page import PAGES, build_pages, pages_are_current
 
+REACTORS = ("epoll", "poll", "select", "asyncio", "uvloop")
 DEADLINE = 60.0
 """Seconds for a test, with its fixtures."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--reactor", choices=REACTORS, help="the reactor of the tests and of servers")
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    Server.reactor = config.getoption("--reactor", None)
     config.addinivalue_line("markers", "deadline(seconds): how long a live test may take")
 
 
@@ -58,17 +67,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def loop() -> Iterator[Loop]:
-    """The epoll reactor, running whenever a test waits; where there is none, the default one."""
-    try:
-        from twisted.internet import epollreactor
-    except ImportError:  # pragma: no cover - Linux has it
-        pass
-    else:
-        import sys
-
-        if "twisted.internet.reactor" not in sys.modules:
-            epollreactor.install()
+def loop(request: pytest.FixtureRequest) -> Iterator[Loop]:
+    """The reactor of the session, running whenever a test waits: epoll's, unless one is said."""
+    name = request.config.getoption("--reactor", None)
+    if name is not None:
+        install_reactor(name)  # An error, if a module of the tests has chosen another.
+    elif "twisted.internet.reactor" not in sys.modules and hasattr(select, "epoll"):
+        install_reactor("epoll")
     made = Loop()
     yield made
     made.close()
@@ -88,17 +93,17 @@ def reactor(loop: Loop) -> Any:
 
 @pytest.fixture(scope="session")
 def new_port() -> Callable[[], int]:
-    """Return a function that finds a free port, never the same one twice."""
+    """Return a function that finds a free port, never the same one twice.
+
+    Other tests may run at the same time: it is drawn where no client's port comes from.
+    """
     given: set[int] = set()
 
     def find() -> int:
-        while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port: int = probe.getsockname()[1]
-            if port not in given:
-                given.add(port)
-                return port
+        while (port := find_free_port()) in given:
+            pass
+        given.add(port)
+        return port
 
     return find
 

@@ -1,4 +1,7 @@
-"""A real reactor in the test's own thread: it runs while a test waits for something."""
+"""A real reactor in the test's own thread: it runs while a test waits for something.
+
+Most reactors of Twisted's can be asked for one turn; those on asyncio run its loop, for a moment.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ __all__ = ["Loop"]
 
 T = TypeVar("T")
 
+MOMENT = 0.002
+"""Seconds that asyncio's loop runs before a test looks again at what it waits for."""
 GRACE = 5.0
 """Seconds in which whatever is cancelled, or the reactor's shutdown, has to come to its end."""
 
@@ -30,6 +35,7 @@ class Loop:
 
         reactor: Any = installed
         self.reactor = reactor
+        self._asyncio = getattr(reactor, "_asyncioEventloop", None)
         self.reactor.startRunning(installSignalHandlers=False)
 
     def run(
@@ -79,16 +85,19 @@ class Loop:
         self._turn(lambda: not self.reactor.running, GRACE)
 
     def _turn(self, done: Callable[[], bool], timeout: float) -> bool:
-        reactor = self.reactor
         deadline = time.monotonic() + timeout
         while not done():
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            reactor.runUntilCurrent()
+            if self._asyncio is not None:
+                self._asyncio.call_later(min(left, MOMENT), self._asyncio.stop)
+                self._asyncio.run_forever()
+                continue
+            self.reactor.runUntilCurrent()
             if done():
                 break
             # A condition may hang on another process: look again now and then.
-            due = reactor.timeout()
-            reactor.doIteration(min(left, 0.02, 0.02 if due is None else due))
+            due = self.reactor.timeout()
+            self.reactor.doIteration(min(left, 0.02, 0.02 if due is None else due))
         return True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from tests.live.process import Process
 
@@ -23,13 +24,20 @@ class Server:
         folder: where it is started; ``None`` for the root of the repository.
 
     Attributes:
+        reactor: on which one all of them run, unless their arguments say; ``None`` for the one that
+            the command chooses.
         port: where it listens.
         process: the process.
     """
 
+    reactor: ClassVar[str | None] = None
+
     def __init__(self, port: int, *arguments: str | Path, folder: Path | None = None) -> None:
         self.port = port
-        self.process = Process([SENNIT, "serve", *arguments, "--port", str(port)], folder=folder)
+        command = [SENNIT, "serve", *arguments, "--port", str(port)]
+        if self.reactor is not None and "--reactor" not in arguments:
+            command += ["--reactor", self.reactor]
+        self.process = Process(command, folder=folder)
         try:
             self.process.wait_for_line("press Ctrl-C")
         except TimeoutError:
@@ -40,7 +48,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.stop()
+        assert self.process.stop() != -signal.SIGKILL, "it did not stop when it was told to"
 
     def check(self) -> None:
         """Check that it still runs, and has logged no failure."""

@@ -20,6 +20,7 @@ import sennit
 from sennit.errors import ConfigurationError, HandshakeError, NotRunning
 from sennit.server.listening import ListenError
 from tests.live.client import Caller, Line, Peer, upgrade_request
+from tests.live.loop import Loop
 from tests.live.process import Process
 
 TWIST = Path(sys.executable).with_name("twist")
@@ -166,6 +167,27 @@ def test_unix_socket(run: Run, visit: Visit, reactor: Any, tmp_path: Path) -> No
 
     assert visit(health).startswith(b"HTTP/1.1 200 OK\r\n")
     run(server.stop())
+
+
+def test_clients_that_are_gone_before_they_are_read(run: Run, loop: Loop) -> None:
+    """They leave no place taken, whatever they had sent, and the server stops without them."""
+    server = run(sennit.serve(new_app(), loop.reactor, HERE))
+    requests = (
+        b"",
+        b"GET / HT",
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 2,
+        upgrade_request("/plain"),
+    )
+    for request in requests:
+        # The reactor does not run meanwhile: all of it is there at once.
+        for _ in range(5):
+            line = Line(server.port)
+            line.send(request)
+            line.reset()
+    loop.pause(0.1)
+    loop.wait_until(lambda: not len(server._door._keepers))
+    assert (server._door.limits.handshakes, server._door.limits.connections) == (0, 0)
+    run(server.stop(), 3)
 
 
 # -- sennit.service --------------------------------------------------------------------------------

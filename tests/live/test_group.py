@@ -429,6 +429,46 @@ def test_a_long_broadcast_leaves_the_reactor_its_turn(house: House) -> None:
     assert {bytes(data) for data in (*got[:100], *got[104:])} == {b"one two "}
 
 
+def test_what_follows_a_long_broadcast_waits_behind_it(house: House) -> None:
+    """Many broadcasts at a time cost the reactor one turn, and each socket gets all in order."""
+    house.group.turn = 0.0
+    pairs = [house.pair() for _ in range(200)]
+    outlets = [recorder.transport.outlet(None, 50_000, 0) for recorder, _ in pairs]
+    texts = [b"%d " % number for number in range(5)]
+    assert send_to_all(outlets, texts[0]) == []
+    first = [drained(peer) for _, peer in pairs]
+    assert first == [texts[0]] * 64 + [b""] * 136
+    for text in texts[1:]:
+        assert send_to_all(outlets, text) == []
+    assert [drained(peer) for _, peer in pairs] == [b""] * 200
+    outlets[7].write(b"own ")
+    assert drained(pairs[7][1]) == b"1 2 3 4 own "
+    assert send_to_all(outlets[:3], b"few ") == []
+    assert drained(pairs[0][1]) == b"1 2 3 4 few "
+    got = dict.fromkeys(range(8, 200), b"")
+
+    def all_there() -> bool:
+        for index in got:
+            got[index] += drained(pairs[index][1])
+        return all(len(data) >= 8 for data in got.values())
+
+    house.wait(all_there)
+    assert {first[index] + data for index, data in got.items()} == {b"".join(texts)}
+
+
+def test_what_waits_behind_a_broadcast_has_a_bound(house: House) -> None:
+    """What the outlet may hold is all that waits; then the kernel is asked, and it may refuse."""
+    house.group.turn = 0.0
+    pairs = [house.pair(room=4096) for _ in range(70)]
+    outlets = [recorder.transport.outlet(None, 5000, 0) for recorder, _ in pairs]
+    frame = b"x" * 3000
+    refused = [send_to_all(outlets, frame) for _ in range(40)]
+    assert refused[0] == refused[1] == []
+    assert refused[-1] == list(range(70))
+    assert all(outlet.buffered < 5000 + len(frame) for outlet in outlets)
+    assert len({len(drained(peer)) for _, peer in pairs}) <= 2
+
+
 def test_a_long_broadcast_and_a_full_socket(house: House) -> None:
     """It refuses in its turn too."""
     house.group.turn = 0.0

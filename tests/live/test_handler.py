@@ -24,7 +24,7 @@ REACTORS = {
     "poll": ["PollReactor", ""],
     "select": ["SelectReactor", ""],
     "asyncio": ["AsyncioSelectorReactor", "asyncio.unix_events"],
-    "uvloop": ["AsyncioSelectorReactor", "uvloop"],
+    "uvloop": ["UvloopReactor", "uvloop"],
 }
 KINDS = ("value", "coroutine", "waiting coroutine", "Deferred", "late Deferred")
 ASYNCIO_KINDS = ("mixed coroutine", "task")

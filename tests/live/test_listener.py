@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -78,8 +79,10 @@ def test_a_unix_socket_with_a_proxy_in_front(reactor: Any, loop: Loop, tmp_path:
         )
     )
     request = upgrade_request(X_Forwarded_For="203.0.113.7", X_Forwarded_Proto="https")
-    first, second = (visit(loop, f"unix:{path}").say(request) for _ in range(2))
-    loop.wait_until(lambda: b"None" in first.heard and second.ended)
+    first = visit(loop, f"unix:{path}").say(request)
+    loop.wait_until(lambda: b"None" in first.heard)
+    second = visit(loop, f"unix:{path}").say(request)
+    loop.wait_until(lambda: second.ended)
     assert status_of(first.heard) == 101
     assert first.heard.endswith(b"203.0.113.7 True None")
     assert status_of(second.heard) == 429
@@ -163,8 +166,8 @@ def test_a_client_that_goes_away_cancels_the_hook(
     async def hang(_request: ConnectionRequest) -> None:
         try:
             await Deferred()
-        except CancelledError as error:
-            ended.append(error)
+        except (CancelledError, asyncio.CancelledError) as error:
+            ended.append(error)  # Which of them depends on the reactor.
             raise
 
     if way == "port":

@@ -167,15 +167,16 @@ def test_a_door_stops_what_it_accepts_by(groups: Groups) -> None:
         assert listener.stopped == 1
 
 
-def test_no_extensions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``SENNIT_NO_EXTENSIONS=1`` turns the group off, and nothing else changes."""
+@pytest.mark.parametrize("value", ["group", "1"])
+def test_no_extensions(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """``SENNIT_NO_EXTENSIONS`` turns the group off, and nothing else changes."""
     for name in ("_group", "_socket"):
         monkeypatch.setattr(native, name, None)
     assert native.native_group() is None
     assert not native.is_native(object())
     found = subprocess.run(
         [sys.executable, "-c", "from sennit.net.native import *; print(native_group())"],
-        env={**os.environ, "SENNIT_NO_EXTENSIONS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "SENNIT_NO_EXTENSIONS": value, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=True,

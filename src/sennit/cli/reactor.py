@@ -43,11 +43,13 @@ def install_reactor(name: ReactorName) -> Any:
 
 
 def _install_asyncio(name: str) -> None:
-    from twisted.internet import asyncioreactor
-
+    loop: asyncio.AbstractEventLoop
     if name == "uvloop":
-        loop: asyncio.AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
+        loop = importlib.import_module("uvloop").new_event_loop()
+        from sennit.cli.uvloop_reactor import install
     else:
+        from twisted.internet.asyncioreactor import install
+
         loop = asyncio.SelectorEventLoop()
     asyncio.set_event_loop(loop)
-    asyncioreactor.install(loop)
+    install(loop)

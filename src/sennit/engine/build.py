@@ -1,12 +1,14 @@
 """The engine in the build that is used: compiled where that is there, else as it is written.
 
 Whoever is not of the engine has these names from here, so that one process has one build.
-``SENNIT_NO_EXTENSIONS=1`` in the environment makes it the one that is written.
+``SENNIT_NO_EXTENSIONS=1`` in the environment makes it the one that is written;
+``SENNIT_NO_EXTENSIONS=group`` turns off only what the network has of native code.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ __all__ = [
     "CLOSED",
     "CLOSING",
     "COMPILED",
+    "EXTENSIONS",
     "OPEN",
     "SERVER",
     "Chunk",
@@ -41,6 +44,20 @@ __all__ = [
     "plain_request",
 ]
 
+_ALLOWED = {"": "all", "0": "all", "group": "engine", "1": "none"}
+
+_switch = os.environ.get("SENNIT_NO_EXTENSIONS", "")
+if _switch not in _ALLOWED:
+    warnings.warn(
+        f"SENNIT_NO_EXTENSIONS is {_switch!r}: it can be 1 (no native code), group (no poll group)"
+        " or 0 (all there is); taken for 1",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+EXTENSIONS = _ALLOWED.get(_switch, "none")
+"""What may be native: ``all``, the ``engine`` alone, or ``none``."""
+
 COMPILED = False
 """Whether it is the compiled one."""
 
@@ -55,7 +72,7 @@ def plain_request(head: bytes) -> Request | None:  # noqa: ARG001 - as the compi
     return None
 
 
-if not TYPE_CHECKING and os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
+if not TYPE_CHECKING and EXTENSIONS != "none":
     with suppress(ImportError):
         # All of it or nothing: the connection is the last to be there.
         from sennit.engine._connection import Connection

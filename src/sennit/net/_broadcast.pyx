@@ -11,6 +11,7 @@ from sennit.net._tls cimport TlsSocket
 cdef enum:
     BATCH = 64
     RSV1 = 0x40  # In the first byte of a frame: its message is compressed (RFC 7692, 6).
+    DEBT = 65536  # Bytes that are left for later, at most, of one socket's.
 
 
 def broadcast(list sockets, bytes frame not None):
@@ -18,7 +19,8 @@ def broadcast(list sockets, bytes frame not None):
 
     Those that are muted take it and send nothing. Nothing in Python runs for a socket that takes it
     whole; the GIL is released while the kernel does its work. What is not done within a turn of the
-    group is done in the next one, before anything else is written to the sockets that still wait.
+    group is done in the next one, before anything else is written to the sockets that still wait;
+    and so is all of a broadcast that follows meanwhile, so that many do not take a turn each.
     """
     cdef Py_ssize_t count = len(sockets)
     cdef Py_ssize_t first = 0, last
@@ -30,6 +32,9 @@ def broadcast(list sockets, bytes frame not None):
             if (<Socket>sockets[first])._engine is not None:
                 (<Socket>sockets[first])._engine.shared_frame_sent()
         first = 0
+    if count > BATCH and (<Socket>sockets[0])._group._debtors:
+        _leave(sockets, 0, frame, refused)
+        return refused
     while first < count:
         last = min(first + BATCH, count)
         if first and now() - began > (<Socket>sockets[first])._group.turn:
@@ -42,14 +47,16 @@ def broadcast(list sockets, bytes frame not None):
 
 cdef int _leave(list sockets, Py_ssize_t first, bytes frame, list refused) except -1:
     """Leave a frame for the next turn, for all from one on."""
-    cdef Py_ssize_t index
+    cdef Py_ssize_t index, size = PyBytes_GET_SIZE(frame)
     cdef Socket socket
     for index in range(first, len(sockets)):
         socket = <Socket>sockets[index]
         if socket.muted or socket._fd < 0:
             continue
-        if socket._owed is not None:
-            socket._settle()  # One is left at a time: what is owed has a bound.
+        if socket._owed is not None and (
+            socket._debt + size > DEBT or 0 < socket._bound <= socket._debt + size
+        ):
+            socket._settle()  # What is owed has a bound, and the kernel may take all of it.
         if socket._is_full():
             refused.append(index)
         elif socket._cork is not None or socket.delivering or socket._queued:

@@ -98,7 +98,8 @@ cdef class Member:
     cdef int _fd
     cdef uint32_t _generation
     cdef uint32_t _events
-    cdef bytes _owed
+    cdef list _owed
+    cdef Py_ssize_t _debt
 
     cdef int _serve(self, uint32_t events) except -1
     cdef int _settle(self) except -1

@@ -148,7 +148,11 @@ cdef class Group:
 
     cdef int _owe(self, Member member, bytes frame) except -1:
         """Leave a frame of a broadcast for the next turn."""
-        member._owed = frame
+        member._debt += len(frame)
+        if member._owed is not None:
+            member._owed.append(frame)
+            return 0
+        member._owed = [frame]
         if not self._debtors:
             self.reactor.callLater(0, self._pay)
         self._debtors.append(member)

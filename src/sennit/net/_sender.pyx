@@ -140,10 +140,13 @@ cdef class Sender(Member):
         return self._keep(joined(head, length, start, size), sent)
 
     cdef int _settle(self) except -1:
-        """Send what a broadcast has left, before anything else is written."""
-        cdef bytes owed = self._owed
+        """Send what broadcasts have left, before anything else is written."""
+        cdef list owed = self._owed
         self._owed = None
-        return 0 if owed is None else self._put(owed)
+        self._debt = 0
+        if owed is None:
+            return 0
+        return self._put(owed[0] if len(owed) == 1 else b"".join(owed))
 
     cdef int _keep(self, bytes data, Py_ssize_t sent) except -1:
         """Queue what the kernel has not taken of some bytes."""
@@ -249,6 +252,7 @@ cdef class Sender(Member):
 
     cdef void _forget(self):
         self._owed = None
+        self._debt = 0
         self._queue = None
         self._cork = None
         self._queued = self._corked = self._gathered = 0

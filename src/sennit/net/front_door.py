@@ -524,6 +524,7 @@ class _Doorkeeper(Protocol):
         transport = self._transport
         self._stop_timer()
         self._stop_listening()
+        self._set_deadline()  # First of all: what follows may fail, and the place must be free.
         if isinstance(self._inner, BoundedChannel):
             self._inner.setTimeout(None)
             transport.unregisterProducer()
@@ -533,7 +534,6 @@ class _Doorkeeper(Protocol):
         else:
             # Closing with bytes unread would reset, and could destroy the answer on its way.
             transport.loseWriteConnection()
-        self._set_deadline()
 
     def _stop_listening(self) -> None:
         self._refused = True

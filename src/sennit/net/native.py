@@ -1,7 +1,8 @@
 """The native poll group, where there is one: who may use it, accepting, and broadcasting.
 
-The extension is optional: without it, or with ``SENNIT_NO_EXTENSIONS=1``, everything goes through
-Twisted's own transports, and behaves alike.
+The extension is optional: without it, or with ``SENNIT_NO_EXTENSIONS=group`` (or ``1``, which turns
+the engine's native code off as well), everything goes through Twisted's own transports, and behaves
+alike.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from twisted.internet import tcp
 from twisted.internet.interfaces import IListeningPort, IReactorFDSet, IReactorSocket
 from twisted.internet.posixbase import PosixReactorBase
 
+from sennit.engine.build import EXTENSIONS
 from sennit.net.openssl import find_openssl
 from sennit.net.tunnel import Resumption, is_tunnel_to
 
@@ -49,7 +51,7 @@ _broadcast: Any = None
 _client: Any = None
 _libssl: Any = None
 _tls: Any = None
-if os.environ.get("SENNIT_NO_EXTENSIONS") != "1":
+if EXTENSIONS == "all":
     try:
         from sennit.net import _broadcast, _client, _group, _libssl, _port, _socket, _tls
     except ImportError:
