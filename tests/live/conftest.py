@@ -34,7 +34,7 @@ from tests.live.requirement import require_node
 from tests.live.server import Server
 from tools.page import PAGES, build_pages, pages_are_current
 
-REACTORS = ("epoll", "poll", "select", "asyncio", "uvloop")
+REACTORS = ("epoll", "sennit", "poll", "select", "asyncio", "uvloop")
 DEADLINE = 60.0
 """Seconds for a test, with its fixtures."""
 

@@ -113,7 +113,8 @@ def place(loop: Loop) -> Iterator[Place]:
 
 def _clients(reactor: Any) -> list[Any]:
     """Return the client's sockets that the reactor still has, the poll group being one of them."""
-    descriptors = [*reactor.getReaders(), *reactor.getWriters()]
+    built_in = getattr(reactor, "poll_group", ())
+    descriptors = [*reactor.getReaders(), *reactor.getWriters(), *([built_in] if built_in else [])]
     return [one for one in descriptors if hasattr(one, "connector") or _is_group(one)]
 
 
