@@ -441,7 +441,7 @@ def test_what_follows_a_long_broadcast_waits_behind_it(house: House) -> None:
     assert drained(pairs[7][1]) == b"1 2 3 4 own "
     assert send_to_all(outlets[:3], b"few ") == []
     assert drained(pairs[0][1]) == b"1 2 3 4 few "
-    got = {index: b"" for index in range(8, 200)}
+    got = dict.fromkeys(range(8, 200), b"")
 
     def all_there() -> bool:
         for index in got:
