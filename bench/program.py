@@ -244,8 +244,6 @@ PROGRAMS_MEASURED = (
         "Sennit, stream transport",
         _example("epoll"),
         _PLAIN,
-        # Over TLS it is what all of ours are.
-        can_secure=False,
         environment={"SENNIT_NO_EXTENSIONS": BUILDS["stream"]},
         is_ours=True,
         is_drawn=False,

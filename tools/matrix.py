@@ -37,8 +37,8 @@ NETWORK = (
     "slow_client",
 )
 """What serves, connects, or is misused, in the tests' own process and in others."""
-GROUP = ("group", "connector", "native_door", "tls_server")
-"""What is about the group alone."""
+GROUP = ("group", "connector", "native_door", "tls_group", "tls_server")
+"""What is about native sockets alone."""
 WHOLE = (*NETWORK, "plain_client", "late_client", "example", "flood")
 """The network, and what takes longer: waiting, large messages, programs on their own reactors."""
 
@@ -81,6 +81,7 @@ ROWS = (
     Row("stream", "uvloop", NETWORK),
     # The group is polled by each in a way of its own.
     Row("native", "epoll", NETWORK),
+    Row("native", "sennit", (*NETWORK, *GROUP)),
     Row("native", "poll", (*NETWORK, *GROUP)),
     Row("native", "select", (*NETWORK, *GROUP)),
     Row("native", "asyncio", (*NETWORK, *GROUP)),

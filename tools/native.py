@@ -32,6 +32,7 @@ LINUX_ONLY = {
         "libssl",
         "poller",
         "port",
+        "sender",
         "socket",
         "tls",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import socket
@@ -112,6 +113,15 @@ def test_the_chat(stage: Stage) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, SERVES, STOPPING)
     assert seen == [(200, b'{"status": "ok"}\n')]
     assert (stage.chosen, stage.levels) == (["auto"], ["info"])
+
+
+def test_what_was_loaded_is_not_looked_through_again(stage: Stage) -> None:
+    """The collector leaves it alone while the server runs."""
+    frozen: list[int] = []
+    gc.unfreeze()
+    stage.run(script=(lambda: frozen.append(gc.get_freeze_count()), interrupt))
+    gc.unfreeze()
+    assert frozen[0] > 10_000
 
 
 def test_an_app(stage: Stage, write_module: Write) -> None:

@@ -7,6 +7,7 @@ import gc
 import http.client
 import os
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,14 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import Site
 from zope.interface import implementer
 
 from sennit import App, Configuration, serve, websocket
 from sennit.engine.build import encode_frame
 from sennit.engine.handshake import Request
+from sennit.net.front_door import FrontDoor
 from sennit.net.limit import Limits
 from sennit.net.native import native_group, send_to_all
 from sennit.net.setting import WebSocketSettings
@@ -878,3 +882,21 @@ def test_pages_beside_it(loop: Loop, tmp_path: Path) -> None:
         await server.stop()
 
     loop.run(scenario())
+
+
+def test_a_client_that_is_gone_before_its_page(loop: Loop) -> None:
+    """It has asked and was reset: nobody waits for it, and it takes no place any more."""
+    door = FrontDoor(loop.reactor, {}, Site(Resource()))
+    port: Any = loop.reactor.listenTCP(0, door, interface="127.0.0.1")
+    door.accept_on(port)
+    for _ in range(20):
+        client = socket.create_connection(("127.0.0.1", _number(port)))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.close()
+    loop.wait_until(lambda: door.limits.handshakes == 0)
+    loop.pause(0.05)
+    assert door.limits.handshakes == 0
+    door.stop_accepting()
+    loop.run(port.stopListening())
+    loop.run(door.close_all(1001, "going away"), timeout=2)

@@ -256,7 +256,7 @@ def test_plain_connections(place: Place, tmp_path: Path, way: str, options: dict
     async def scenario() -> None:
         ws = await place.connect(url, max_fragments=1 << 20, **options, **where)
         assert is_native(ws) == NATIVE
-        assert (ws._transport.quick is not None) == (NATIVE and "compression" not in options)
+        assert (ws._transport.quick is not None) == NATIVE
         if way == "tcp":
             assert transport_of(ws).getHost().host == "127.0.0.3"
         await converse(ws)

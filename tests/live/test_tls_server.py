@@ -282,7 +282,7 @@ def test_requests_in_a_row(loop: Loop, place: Place, version: str) -> None:
         peer.tls.write(wanted[start : start + 7])
         record = peer.records()
         peer.send(record[:3])
-        loop.pause(0)
+        loop.pause(0.001)
         peer.send(record[3:])
     loop.wait_until(lambda: peer.hear().count(b"<p>hello") == 2)
     assert LARGE in peer.heard
@@ -404,7 +404,7 @@ def test_clients_that_go_anywhere_in_between(loop: Loop, place: Place, version: 
     for round_ in range(40):
         peer = place.peer(client_context(version))
         for _ in range(round_ % 4):
-            loop.pause(0)
+            loop.pause(0.001)
             with contextlib.suppress(ssl.SSLError):
                 peer.shake()
         if peer.secured:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -97,6 +98,10 @@ class Run:
             Complaint: the server could not start.
         """
         begin_log(self._configuration.log_level, sys.stderr)
+        # What was loaded stays to the end: looking through it again and again for garbage would
+        # stop the loop for tens of milliseconds each time.
+        gc.collect()
+        gc.freeze()
         self._reactor.callWhenRunning(self._begin)
         try:
             self._reactor.run()

@@ -37,6 +37,7 @@ cdef class Connection:
     cdef object _closed(self, bytes payload)
     cpdef event_of(self, int opcode, bytes payload, bint final)
     cpdef fail(self, object error)
+    cpdef shared_frame_sent(self)
     cdef bytes _control(self, int opcode, bytes payload)
     cdef int _check_open(self) except -1
     cdef bytes _data_frame(self, int opcode, bytes payload, bint fin)

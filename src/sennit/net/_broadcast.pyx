@@ -10,6 +10,7 @@ from sennit.net._tls cimport TlsSocket
 
 cdef enum:
     BATCH = 64
+    RSV1 = 0x40  # In the first byte of a frame: its message is compressed (RFC 7692, 6).
     DEBT = 65536  # Bytes that are left for later, at most, of one socket's.
 
 
@@ -25,6 +26,12 @@ def broadcast(list sockets, bytes frame not None):
     cdef Py_ssize_t first = 0, last
     cdef double began = now()
     cdef list refused = []
+    if PyBytes_GET_SIZE(frame) and PyBytes_AS_STRING(frame)[0] & RSV1:
+        # What the peers have of what came before is not what ours have any more.
+        for first in range(count):
+            if (<Socket>sockets[first])._engine is not None:
+                (<Socket>sockets[first])._engine.shared_frame_sent()
+        first = 0
     if count > BATCH and (<Socket>sockets[0])._group._debtors:
         _leave(sockets, 0, frame, refused)
         return refused

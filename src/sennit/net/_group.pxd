@@ -2,6 +2,9 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
+cdef extern from *:
+    ctypedef bint flag "unsigned char"  # Of a bint each would have four bytes.
+
 cdef extern from "sys/epoll.h" nogil:
     enum: EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP
     enum: EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD

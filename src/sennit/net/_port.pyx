@@ -211,7 +211,7 @@ cdef class Listener(Member):
             data = PyBytes_FromStringAndSize(<const char *>start, size)
             return self._introduce(socket, data, left)
         if size > length and socket._fd >= 0:
-            if socket._reader is not None:
+            if socket._engine is not None:
                 socket._take(start + length, size - length)
             else:
                 socket.protocol.dataReceived(

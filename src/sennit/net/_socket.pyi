@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from twisted.internet.interfaces import IAddress
 
+from sennit.engine.deflate import Agreement
 from sennit.net._group import Group
 
 class Owner(Protocol):
@@ -48,13 +49,10 @@ class Socket:
     def lost(self) -> None: ...
     @property
     def delivering(self) -> bool: ...
-    def read_messages(
-        self,
-        stream: Any,
-        reader: Any,
-        received: Callable[[bytes, bool], object],
-        pieces: bool,
-    ) -> None: ...
+    received: Callable[[bytes, bool], object] | None
+    def read_messages(self, stream: Any, connection: Any, pieces: bool) -> None: ...
+    @property
+    def deflate(self) -> Agreement | None: ...
     def send_message(
         self, message: str | bytes | bytearray | memoryview, text: bool | None
     ) -> bool: ...

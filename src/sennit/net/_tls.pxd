@@ -1,5 +1,6 @@
 """A connection of the poll group over TLS, for C."""
 
+from sennit.net._group cimport flag
 from sennit.net._letter cimport Letter
 from sennit.net._socket cimport Socket
 
@@ -10,9 +11,9 @@ cdef class TlsSocket(Socket):
     cdef void *_tls
     cdef void *_incoming
     cdef void *_outgoing
-    cdef bint _lent
-    cdef bint _secured
-    cdef bint _draining
+    cdef flag _lent
+    cdef flag _secured
+    cdef flag _draining
     cdef list _waiting
     cdef Py_ssize_t _waits
     cdef Py_ssize_t _own

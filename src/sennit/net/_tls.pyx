@@ -46,7 +46,8 @@ from sennit.net._libssl cimport (
     SSL_write,
     take_errors,
 )
-from sennit.net._socket cimport Socket, joined
+from sennit.net._sender cimport joined
+from sennit.net._socket cimport Socket
 
 cdef enum:
     WANT_READ = 2
@@ -263,7 +264,7 @@ cdef class TlsSocket(Socket):
                 why = ConnectionLost(strerror(errno).decode())
                 self._lose(ConnectionDone() if self._draining else why)
             return 0
-        self._reads += 1
+        self._progress += 1
         if size <= SMALL or not self._secured:
             if self._lent:
                 self._renew()
@@ -339,7 +340,7 @@ cdef class TlsSocket(Socket):
         if filled and self._fd >= 0 and not self._draining and not self.disconnecting:
             if self._host is not None:
                 self._host._arrived(self, filled)
-            elif self._reader is None:
+            elif self._engine is None:
                 self.protocol.dataReceived(PyBytes_FromStringAndSize(<char *>buffer, filled))
             else:
                 self._take(buffer, filled)

@@ -36,34 +36,21 @@ def broadcast(
         them: it is for the caller to close them, to send them this message later, or to let it be.
     """
     shared = _Shared(*encode_message(message, text))
-    plain = _Natives(shared, None)
-    natives: dict[Agreement, _Natives] = {}
+    natives: dict[Agreement | None, _Natives] = {}
     refused: list[WebSocket] = []
     for websocket in tuple(websockets):
         socket = websocket._quick  # noqa: SLF001 - one trade, two modules
-        if socket is not None and not socket.masking:
-            plain.websockets.append(websocket)
-            plain.sockets.append(socket)
-            continue
-        transport = websocket._transport  # noqa: SLF001
-        socket, connection = transport.socket, transport.connection
-        deflate = connection.deflate
-        if (
-            socket is None
-            or deflate is None
-            or connection.role == CLIENT
-            or not websocket._is_free()  # noqa: SLF001
-        ):
+        if socket is None or socket.masking:
             if not shared.send(websocket):
                 refused.append(websocket)
             continue
+        deflate = socket.deflate
         several = natives.get(deflate)
         if several is None:
-            several = natives[deflate] = _Natives(shared, deflate)
+            several = natives[deflate] = _Natives(shared.frame_for(deflate))
         several.websockets.append(websocket)
         several.sockets.append(socket)
-        connection.shared_frame_sent()
-    for several in (plain, *natives.values()):
+    for several in natives.values():
         refused += several.send()
     return refused
 
@@ -72,24 +59,19 @@ class _Natives:
     """Connections on native sockets, which get one frame in one call.
 
     Args:
-        shared: the message.
-        deflate: what all of them have agreed on about compression.
+        frame: the frame, for all of them.
     """
 
-    __slots__ = ("_deflate", "_shared", "sockets", "websockets")
+    __slots__ = ("_frame", "sockets", "websockets")
 
-    def __init__(self, shared: _Shared, deflate: Agreement | None) -> None:
-        self._shared = shared
-        self._deflate = deflate
+    def __init__(self, frame: bytes) -> None:
+        self._frame = frame
         self.websockets: list[WebSocket] = []
         self.sockets: list[Socket] = []
 
     def send(self) -> list[WebSocket]:
         """Send the frame, and return those that have no room for it."""
-        if not self.sockets:
-            return []
-        indices = send_to_all(self.sockets, self._shared.frame_for(self._deflate))
-        slow = [self.websockets[index] for index in indices]
+        slow = [self.websockets[index] for index in send_to_all(self.sockets, self._frame)]
         return [one for one in slow if not one._transport.has_room()]  # noqa: SLF001
 
 

@@ -381,12 +381,15 @@ class _Doorkeeper(Protocol):
         self._hand_over(inner, data)
 
     def _move(self) -> bool:
-        """Go on over a transport of Twisted's own, as its protocols need it, unless it is gone."""
+        """Go on over a transport of Twisted's own, as its protocols need it.
+
+        Returns:
+            Whether it goes on: a client that was fast may be gone already.
+        """
         try:
             move(self._door.clock, cast("Socket", self.transport), _Move(self))
         except OSError:
-            # The peer is gone, and no transport is left that would say so.
-            self.connectionLost(Failure(ConnectionLost()))
+            self.connectionLost(Failure(ConnectionLost()))  # Its transport is neither's by now.
             return False
         return True
 

@@ -85,7 +85,7 @@ class StreamTransport:
         on_pong: called with the payload of each pong, if set.
         latency: seconds that the last answered ping took, or ``None``.
         socket: the native socket that it is on, if it is on one.
-        quick: the same, if it can frame messages by itself: this end's, without compression.
+        quick: the same, if it can frame messages by itself.
         transport: Twisted's, below.
     """
 
@@ -169,8 +169,10 @@ class StreamTransport:
         if is_native(transport):
             self.socket = self._outlet = transport.outlet(self, high, low)
             masking = self.connection.role == CLIENT
-            if transport.masking == masking and self.connection.deflate is None:
+            if transport.masking == masking and (self.connection.deflate is None or COMPILED):
                 self.quick = self.socket
+            if COMPILED:
+                self.socket.read_messages(self, self.connection, settings.streaming)
         else:
             self._outlet = Outlet(transport, high, self.drained, low=low, fresh=self._fresh)
         if settings.ping_interval is not None:
@@ -190,10 +192,8 @@ class StreamTransport:
             self._guard(self.handler.connection_made, self)
         finally:
             self._outlet.uncork()
-        if self.socket is not None and COMPILED:
-            self.socket.read_messages(
-                self, self.connection.reader, self._receiver(), settings.streaming
-            )
+        if self.socket is not None:
+            self.socket.received = self._receiver()
 
     def _receiver(self) -> Any:
         """Return what takes whole messages."""
