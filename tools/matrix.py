@@ -37,10 +37,10 @@ NETWORK = (
     "slow_client",
 )
 """What serves, connects, or is misused, in the tests' own process and in others."""
-GROUP = ("group", "native_door", "tls_group")
+GROUP = ("group", "connector", "native_door", "tls_group", "tls_server")
 """What is about native sockets alone."""
-WHOLE = (*NETWORK, "late_client", "example", "flood")
-"""Those, and what takes longer: waiting, large messages, programs on reactors of their own."""
+WHOLE = (*NETWORK, "plain_client", "late_client", "example", "flood")
+"""The network, and what takes longer: waiting, large messages, programs on their own reactors."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""The reactor's timers stay on time while thousands of connections keep the server busy."""
+"""The reactor's timers stay on time while thousands of connections keep the server busy.
+
+So it is on the poll group, which leaves the reactor its turn. Over Twisted's transports it depends
+on Twisted's loop, which serves all that are ready before it looks at a timer.
+"""
 
 from __future__ import annotations
 
