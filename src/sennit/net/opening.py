@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
@@ -83,6 +83,18 @@ class _Described(ConnectionRequest):
     """A client's request, of which little is made before somebody asks for it."""
 
     __slots__ = ("_source",)
+    __hash__ = ConnectionRequest.__hash__
+
+    def __repr__(self) -> str:
+        return repr(self._whole())
+
+    def __eq__(self, other: object) -> bool:
+        return self._whole() == (other._whole() if isinstance(other, _Described) else other)
+
+    def _whole(self) -> ConnectionRequest:
+        """Return what it is, with nothing left to be made."""
+        names = (field.name for field in fields(ConnectionRequest))
+        return ConnectionRequest(**{name: getattr(self, name) for name in names})
 
     def __getattr__(self, name: str) -> Any:
         """Make what was not asked for yet; then it is there."""
