@@ -22,27 +22,37 @@ from sennit.protocols.centrifuge.mount import CentrifugeMount
 from sennit.protocols.centrifuge.setting import ProtocolSettings
 from sennit.protocols.raw import RawMount
 from tests.double import FakeFraming, FakeTransport, LogKeeper, outcome
+from tests.protocols.tongue import JsonTongue, Tongue
 
 GONE = Closed(1001, "going away")
 
 
 class Wire:
-    """One connection, as net would have it."""
+    """One connection, as net would have it.
 
-    def __init__(self, accepted: Accepted, framing: FakeFraming) -> None:
+    Args:
+        accepted: what the mount has made.
+        framing: what its frames are like.
+        tongue: the format that it speaks.
+    """
+
+    def __init__(self, accepted: Accepted, framing: FakeFraming, tongue: Tongue) -> None:
         self.accepted = accepted
+        self.tongue = tongue
         self.transport = FakeTransport(framing)
         self.handler = accepted.handler
         self.handler.connection_made(self.transport)
         self._number = 0
 
     def say(self, text: str) -> None:
-        """Send one text message."""
-        self.handler.message_received(text.encode(), is_text=True)
+        """Send one message."""
+        data, is_text = self.tongue.frame(text)
+        self.handler.message_received(data, is_text=is_text)
 
     def take(self) -> list[Any]:
         """Return what was received since the last call, decoded."""
-        return self.transport.take()
+        sent, self.transport.sent = self.transport.sent, []
+        return [self.tongue.read(frame[1:-1]) for frame in sent]
 
     def heard(self) -> list[str]:
         """Return what was received since the last call, as text."""
@@ -74,9 +84,14 @@ class Wire:
 
 
 class House:
-    """A hub, and what it stands on."""
+    """A hub, and what it stands on.
 
-    def __init__(self) -> None:
+    Args:
+        tongue: what its clients speak.
+    """
+
+    def __init__(self, tongue: Tongue) -> None:
+        self.tongue = tongue
         self.app = App()
         self.clock = Clock()
         self.broker: Broker = MemoryBroker(self.clock)
@@ -121,8 +136,9 @@ class House:
     def wire(self, **request: Any) -> Wire:
         """Return a connection of the Centrifuge protocol on which nothing was said yet."""
         mount = CentrifugeMount(self.hub, self.protocol)
+        request.setdefault("subprotocols", self.tongue.subprotocols)
         opened = mount.open(ConnectionRequest(path="/connection/websocket", **request))
-        return Wire(opened, self.framing)
+        return Wire(opened, self.framing, self.tongue)
 
     def client(self, user: str = "ann") -> Wire:
         """Return a connection that has connected."""
@@ -134,7 +150,7 @@ class House:
         """Return a connection of the app's only raw route."""
         (route,) = self.app.raw_routes.values()
         described = ConnectionRequest(path=route.path, query=query or {}, **request)
-        return Wire(RawMount(self.hub, route).open(described), self.framing)
+        return Wire(RawMount(self.hub, route).open(described), self.framing, JsonTongue())
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, a tenth of a second at a time, as in a loop that is not blocked."""
@@ -146,9 +162,15 @@ class House:
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
+def tongue() -> Tongue:
+    """The format that clients speak; a module may have its tests run in each."""
+    return JsonTongue()
+
+
+@pytest.fixture
+def house(tongue: Tongue) -> Iterator[House]:
     """A house whose log is watched: a failure that no test has asked for fails it."""
-    house = House()
+    house = House(tongue)
     with house.log:
         yield house
     assert house.failures() == []

@@ -25,12 +25,14 @@ class Served:
         wire: what is between it and the client under test.
         direct: its WebSocket endpoint, without the wire.
         process: the server's process.
+        protobuf: whether the client under test speaks Protobuf, else JSON.
     """
 
     url: str
     wire: Wire
     direct: str
     process: Process
+    protobuf: bool
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +42,18 @@ def server(new_port: Callable[[], int]) -> Iterator[Server]:
         yield made
 
 
-@pytest.fixture
-def served(server: Server, new_port: Callable[[], int]) -> Iterator[Served]:
-    """Return the server, behind a wire of the test's own."""
+@pytest.fixture(params=["json", "protobuf"])
+def served(
+    server: Server, new_port: Callable[[], int], request: pytest.FixtureRequest
+) -> Iterator[Served]:
+    """Return the server, behind a wire of the test's own, for clients of either format."""
     with Wire(new_port(), server.port) as wire:
         yield Served(
             url=f"ws://127.0.0.1:{wire.port}/connection/websocket",
             wire=wire,
             direct=f"ws://127.0.0.1:{server.port}/connection/websocket",
             process=server.process,
+            protobuf=request.param == "protobuf",
         )
 
 

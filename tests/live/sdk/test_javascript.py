@@ -44,7 +44,7 @@ async def publish(url: str, channel: str, count: int) -> None:
 def test_scenario(scenario: str, served: Served, node: str) -> None:
     """The SDK finds what it expects; see the scenario's line above."""
     with subprocess.Popen(  # noqa: S603 - our own script
-        [node, str(CLIENT), scenario, served.url],
+        [node, str(CLIENT), scenario, served.url, "protobuf" if served.protobuf else "json"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -51,9 +52,14 @@ class ClientEvents(ClientEventHandler):
 
 
 class SubscriptionEvents(SubscriptionEventHandler):
-    """Keeps what happens to a subscription."""
+    """Keeps what happens to a subscription.
 
-    def __init__(self) -> None:
+    Args:
+        hear: reads a payload.
+    """
+
+    def __init__(self, hear: Callable[[Any], Any]) -> None:
+        self.hear = hear
         self.queue: Events = asyncio.Queue()
         self.publications: list[tuple[Any, int]] = []
         self.joined: list[str] = []
@@ -69,7 +75,7 @@ class SubscriptionEvents(SubscriptionEventHandler):
         self.queue.put_nowait(("unsubscribed", ctx))
 
     async def on_publication(self, ctx: PublicationContext) -> None:
-        self.publications.append((ctx.pub.data, ctx.pub.offset))
+        self.publications.append((self.hear(ctx.pub.data), ctx.pub.offset))
 
     async def on_join(self, ctx: JoinContext) -> None:
         self.joined.append(ctx.info.user)
@@ -79,11 +85,25 @@ class SubscriptionEvents(SubscriptionEventHandler):
 
 
 class World:
-    """The clients of one test."""
+    """The clients of one test.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: where they connect.
+        protobuf: whether they speak Protobuf, in which a payload is bytes.
+    """
+
+    def __init__(self, url: str, *, protobuf: bool) -> None:
         self.url = url
+        self.protobuf = protobuf
         self.clients: list[Client] = []
+
+    def say(self, value: Any) -> Any:
+        """Return a value as a payload."""
+        return json.dumps(value).encode() if self.protobuf else value
+
+    def hear(self, data: Any) -> Any:
+        """Return the value of a payload."""
+        return json.loads(data) if self.protobuf else data
 
     def client(self, user: str, url: str = "", **data: Any) -> tuple[Client, ClientEvents]:
         """Make a client that is not connected yet."""
@@ -91,7 +111,8 @@ class World:
         client = Client(
             url or self.url,
             events=events,
-            data={"user": user, **data},
+            data=self.say({"user": user, **data}),
+            use_protobuf=self.protobuf,
             min_reconnect_delay=0.05,
             max_reconnect_delay=0.3,
         )
@@ -109,7 +130,7 @@ class World:
         self, client: Client, channel: str, **options: Any
     ) -> tuple[Subscription, SubscriptionEvents, Any]:
         """Make a subscription that the server has confirmed."""
-        events = SubscriptionEvents()
+        events = SubscriptionEvents(self.hear)
         subscription = client.new_subscription(channel, events=events, **options)
         await subscription.subscribe()
         return subscription, events, await happens(events.queue, "subscribed")
@@ -146,7 +167,7 @@ def play(served: Served, scenario: Callable[[World], Coroutine[Any, Any, None]])
     """Run a scenario on an asyncio loop of its own, and close its clients."""
 
     async def run() -> None:
-        world = World(served.url)
+        world = World(served.url, protobuf=served.protobuf)
         try:
             await asyncio.wait_for(scenario(world), 40)
         finally:
@@ -166,7 +187,7 @@ def test_connect(served: Served) -> None:
         context = await happens(events.queue, "connected")
         assert len(context.client) == 36
         assert context.version
-        assert context.data == {"welcome": "ann"}
+        assert world.hear(context.data) == {"welcome": "ann"}
         assert client.state == ClientState.CONNECTED
 
     play(served, scenario)
@@ -195,8 +216,8 @@ def test_publish(served: Served) -> None:
         at_ann, _, _ = await world.subscribed(ann, channel)
         _, seen, _ = await world.subscribed(ben, channel)
         payload = {"text": "ünïcode \u2028 <b>", "n": 1.5, "deep": [None, True]}
-        await at_ann.publish(payload)
-        await at_ann.publish("second")
+        await at_ann.publish(world.say(payload))
+        await at_ann.publish(world.say("second"))
         await eventually(lambda: len(seen.publications) == 2)
         assert seen.publications == [(payload, 1), ("second", 2)]
 
@@ -210,14 +231,14 @@ def test_history(served: Served) -> None:
         client, _ = await world.connected("ann")
         room, _, context = await world.subscribed(client, name("room"))
         for text in ("a", "b", "c", "d"):
-            await room.publish(text)
+            await room.publish(world.say(text))
         page = await room.history(limit=-1)
         epoch = page.epoch
-        assert [publication.data for publication in page.publications] == ["a", "b", "c", "d"]
+        assert [world.hear(publication.data) for publication in page.publications] == ["a", "b", "c", "d"]
         assert (page.offset, epoch) == (4, context.stream_position.epoch)
 
         async def texts(**options: Any) -> list[Any]:
-            return [found.data for found in (await room.history(**options)).publications]
+            return [world.hear(one.data) for one in (await room.history(**options)).publications]
 
         assert await texts(limit=2, reverse=True) == ["d", "c"]
         assert await texts(limit=9, since=StreamPosition(2, epoch)) == ["c", "d"]
@@ -241,7 +262,7 @@ def test_presence(served: Served) -> None:
         await eventually(lambda: "ben" in seen.joined)
         present = (await room.presence()).clients
         assert sorted(info.user for info in present.values()) == ["ann", "ann", "ben"]
-        assert {str(info.conn_info) for info in present.values()} == {
+        assert {str(world.hear(info.conn_info)) for info in present.values()} == {
             "{'name': 'ann'}",
             "{'name': 'ben'}",
         }
@@ -261,12 +282,12 @@ def test_rpc(served: Served) -> None:
     async def scenario(world: World) -> None:
         client, _ = await world.connected("ann")
         payload = {"deep": [1, {"a": "ü"}], "none": None}
-        assert (await client.rpc("echo", payload)).data == payload
-        answers = await asyncio.gather(*(client.rpc("echo", number) for number in range(1, 50)))
-        assert [answer.data for answer in answers] == list(range(1, 50))
-        await refused(client.rpc("fail", {"code": 1234, "reason": "as asked"}), 1234)
-        await refused(client.rpc("crash", {}), 100)
-        await refused(client.rpc("nothing", {}), 104)
+        assert world.hear((await client.rpc("echo", world.say(payload))).data) == payload
+        answers = await asyncio.gather(*(client.rpc("echo", world.say(number)) for number in range(1, 50)))
+        assert [world.hear(answer.data) for answer in answers] == list(range(1, 50))
+        await refused(client.rpc("fail", world.say({"code": 1234, "reason": "as asked"})), 1234)
+        await refused(client.rpc("crash", world.say({})), 100)
+        await refused(client.rpc("nothing", world.say({})), 104)
         assert client.state == ClientState.CONNECTED
 
     play(served, scenario)
@@ -278,7 +299,7 @@ def test_refused_subscription(served: Served, namespace: str, code: int) -> None
 
     async def scenario(world: World) -> None:
         client, _ = await world.connected("ann")
-        events = SubscriptionEvents()
+        events = SubscriptionEvents(world.hear)
         subscription = client.new_subscription(name(namespace), events=events)
         await subscription.subscribe()
         assert (await happens(events.queue, "unsubscribed")).code == code
@@ -293,7 +314,7 @@ def test_what_is_not_offered(served: Served) -> None:
     async def scenario(world: World) -> None:
         client, _ = await world.connected("ann")
         plain, _, _ = await world.subscribed(client, name("plain"))
-        await refused(plain.publish("x"), 103)
+        await refused(plain.publish(world.say("x")), 103)
         await refused(plain.presence(), 108)
         await refused(plain.history(limit=1), 108)
 
@@ -309,16 +330,16 @@ def test_recovery(served: Served) -> None:
         ben, _ = await world.connected("ben", served.direct)
         room, seen, _ = await world.subscribed(ann, channel)
         other, _, _ = await world.subscribed(ben, channel)
-        await room.publish("before")
+        await room.publish(world.say("before"))
         await eventually(lambda: len(seen.publications) == 1)
         await asyncio.to_thread(served.wire.cut)
         await happens(ann_events.queue, "connecting")
         for number in range(3):
-            await other.publish(number)
+            await other.publish(world.say(number))
         await asyncio.to_thread(served.wire.mend)
         context = await happens(seen.queue, "subscribed")
         assert (context.was_recovering, context.recovered) == (True, True)
-        await room.publish("after")
+        await room.publish(world.say("after"))
         await eventually(lambda: len(seen.publications) == 5)
         assert seen.publications == [("before", 1), (0, 2), (1, 3), (2, 4), ("after", 5)]
 
@@ -336,11 +357,11 @@ def test_unrecovered(served: Served) -> None:
         await asyncio.to_thread(served.wire.cut)
         await happens(ann_events.queue, "connecting")
         for number in range(5):
-            await ben.publish(channel, number)
+            await ben.publish(channel, world.say(number))
         await asyncio.to_thread(served.wire.mend)
         context = await happens(seen.queue, "subscribed")
         assert (context.was_recovering, context.recovered) == (True, False)
-        await room.publish("after")
+        await room.publish(world.say("after"))
         await eventually(lambda: len(seen.publications) == 1)
         assert seen.publications == [("after", 6)]
 
@@ -354,7 +375,7 @@ def test_closed_and_back(served: Served, code: int) -> None:
     async def scenario(world: World) -> None:
         client, events = await world.connected("ann")
         with pytest.raises(CentrifugeError):
-            await client.rpc("disconnect", {"code": code, "reason": "come back"}, timeout=1)
+            await client.rpc("disconnect", world.say({"code": code, "reason": "come back"}), timeout=1)
         await happens(events.queue, "connected")
         assert client.state == ClientState.CONNECTED
 
@@ -368,7 +389,7 @@ def test_closed_for_good(served: Served, code: int) -> None:
     async def scenario(world: World) -> None:
         client, events = await world.connected("ann")
         with pytest.raises(CentrifugeError):
-            await client.rpc("disconnect", {"code": code, "reason": "stay away"}, timeout=1)
+            await client.rpc("disconnect", world.say({"code": code, "reason": "stay away"}), timeout=1)
         context = await happens(events.queue, "disconnected")
         assert (context.code, context.reason) == (code, "stay away")
 
@@ -381,9 +402,9 @@ def test_ended_subscription(served: Served) -> None:
     async def scenario(world: World) -> None:
         client, _ = await world.connected("ann")
         room, seen, _ = await world.subscribed(client, name("room"))
-        await client.rpc("unsubscribe", {"channel": room.channel, "code": 2500})
+        await client.rpc("unsubscribe", world.say({"channel": room.channel, "code": 2500}))
         assert (await happens(seen.queue, "subscribed")).recovered
-        await client.rpc("unsubscribe", {"channel": room.channel, "code": 2000})
+        await client.rpc("unsubscribe", world.say({"channel": room.channel, "code": 2000}))
         assert (await happens(seen.queue, "unsubscribed")).code == 2000
         assert room.state == SubscriptionState.UNSUBSCRIBED
 

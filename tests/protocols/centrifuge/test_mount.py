@@ -6,9 +6,6 @@ from typing import Any
 
 import pytest
 
-from sennit.errors import HandshakeError
-from sennit.model.request import ConnectionRequest
-from sennit.protocols.centrifuge.mount import CentrifugeMount
 from tests.protocols.conftest import House
 
 
@@ -17,7 +14,6 @@ from tests.protocols.conftest import House
     [
         ((), None),
         (("centrifuge-json",), "centrifuge-json"),
-        (("centrifuge-protobuf", "centrifuge-json"), "centrifuge-json"),
         (("other",), None),
     ],
 )
@@ -28,18 +24,18 @@ def test_json(house: House, offered: tuple[str, ...], chosen: str | None) -> Non
 
 
 @pytest.mark.parametrize(
-    "request_",
+    ("request_", "chosen"),
     [
-        {"subprotocols": ("centrifuge-protobuf",)},
-        {"query": {"format": ("protobuf",)}},
-        {"query": {"cf_protocol": ("protobuf",)}},
+        ({"subprotocols": ("centrifuge-protobuf",)}, "centrifuge-protobuf"),
+        ({"subprotocols": ("centrifuge-json", "centrifuge-protobuf")}, "centrifuge-protobuf"),
+        ({"query": {"format": ("protobuf",)}}, None),
+        ({"query": {"cf_protocol": ("protobuf",)}}, None),
     ],
 )
-def test_protobuf(house: House, request_: dict[str, Any]) -> None:
-    """A client that wants it and nothing else is refused with a sentence, before the upgrade."""
-    with pytest.raises(HandshakeError, match="speaks JSON") as refused:
-        CentrifugeMount(house.hub).open(ConnectionRequest(path="/", **request_))
-    assert refused.value.status == 400
+def test_protobuf(house: House, request_: dict[str, Any], chosen: str | None) -> None:
+    """It is spoken where it is asked for, in binary frames."""
+    accepted = house.wire(**request_).accepted
+    assert (accepted.subprotocol, accepted.binary) == (chosen, True)
 
 
 def test_control_frames_for_pings(house: House) -> None:

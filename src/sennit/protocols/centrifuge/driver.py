@@ -265,7 +265,7 @@ class CentrifugeDriver:
     async def _let_in(self, number: int, body: ConnectCommand) -> None:
         request = ConnectRequest(
             token=body.token,
-            data=_optional(body.data),
+            data=self._optional(body.data),
             name=body.name,
             version=body.version,
             headers={name.lower(): value for name, value in body.headers.items()},
@@ -305,6 +305,12 @@ class CentrifugeDriver:
         """Return whether what the client says is read now."""
         return not self._paused
 
+    def _optional(self, data: Raw) -> bytes | None:
+        """Return a payload; ``None`` where there is none, which SDKs for JSON write as ``null``."""
+        payload = bytes(data)
+        nothing = (b"", b"null") if self._codec.is_text else (b"",)
+        return None if payload in nothing else payload
+
     def _too_late(self) -> None:
         self._stale = None
         self._end(disconnect(DisconnectCode.STALE))
@@ -343,7 +349,7 @@ class CentrifugeDriver:
         request = SubscribeRequest(
             channel=body.channel,
             token=body.token,
-            data=_optional(body.data),
+            data=self._optional(body.data),
             recover=body.recover,
             position=StreamPosition(body.offset, body.epoch),
             positioned=body.positioned,
@@ -430,12 +436,6 @@ def _body(command: Command) -> tuple[str, Any]:
     if len(found) > 1:
         raise _bad("two commands in one")
     return found[0] if found else ("", None)
-
-
-def _optional(data: Raw) -> bytes | None:
-    """Return a payload; ``None`` where there is none, which some SDKs write as ``null``."""
-    payload = bytes(data)
-    return None if payload in (b"", b"null") else payload
 
 
 def _bad(why: str) -> Disconnect:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from sennit.errors import HandshakeError
 from sennit.hub.hub import Hub
 from sennit.interfaces import Accepted
 from sennit.model.request import ConnectionRequest
+from sennit.protocols.centrifuge.codec import CentrifugeCodec
 from sennit.protocols.centrifuge.driver import CentrifugeDriver
 from sennit.protocols.centrifuge.json_codec import JSON
+from sennit.protocols.centrifuge.protobuf_codec import PROTOBUF
 from sennit.protocols.centrifuge.setting import ProtocolSettings
 
 __all__ = ["CentrifugeMount"]
+
+_SUBPROTOCOLS: dict[str, CentrifugeCodec] = {
+    "centrifuge-protobuf": PROTOBUF,
+    "centrifuge-json": JSON,
+}
+"""The format of each subprotocol; of several that are offered the first here is taken."""
 
 
 class CentrifugeMount:
@@ -26,23 +33,23 @@ class CentrifugeMount:
         self._settings = settings or ProtocolSettings()
 
     def open(self, request: ConnectionRequest) -> Accepted:
-        """Take the connection, in JSON.
-
-        Raises:
-            HandshakeError: 400, the client wants Protobuf and nothing else.
-        """
-        subprotocol = "centrifuge-json" if "centrifuge-json" in request.subprotocols else None
-        if subprotocol is None and _wants_protobuf(request):
-            raise HandshakeError(400, "this server speaks JSON (centrifuge-json), not Protobuf")
+        """Take the connection, in the format that the client asks for; in JSON if in none."""
+        codec, subprotocol = _choose(request)
         # For tools like wscat that cannot answer the protocol's pings.
         control_frames = request.query.get("cf_ws_frame_ping_pong") == ("true",)
         driver = CentrifugeDriver(
-            self._hub, JSON, self._settings, request, heartbeat=not control_frames
+            self._hub, codec, self._settings, request, heartbeat=not control_frames
         )
         interval = float(self._settings.ping_interval) if control_frames else None
-        return Accepted(driver, subprotocol, ping_interval=interval or None)
+        return Accepted(
+            driver, subprotocol, binary=not codec.is_text, ping_interval=interval or None
+        )
 
 
-def _wants_protobuf(request: ConnectionRequest) -> bool:
+def _choose(request: ConnectionRequest) -> tuple[CentrifugeCodec, str | None]:
+    """Return a codec, and the subprotocol to be answered."""
+    for subprotocol, codec in _SUBPROTOCOLS.items():
+        if subprotocol in request.subprotocols:
+            return codec, subprotocol
     asked = (request.query.get("format"), request.query.get("cf_protocol"))
-    return "centrifuge-protobuf" in request.subprotocols or ("protobuf",) in asked
+    return (PROTOBUF if ("protobuf",) in asked else JSON), None

@@ -1,4 +1,4 @@
-// Runs one scenario with the npm SDK, as published: node client.mjs SCENARIO URL
+// Runs one scenario with the npm SDK, as published: node client.mjs SCENARIO URL json|protobuf
 //
 // It asks the test for what it cannot do itself by a line "? cut" or "? mend", and goes on when
 // the test has answered with a line. The exit status says how it went.
@@ -6,10 +6,18 @@
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
 
-import { Centrifuge } from "centrifuge";
+import { Centrifuge as JsonCentrifuge } from "centrifuge";
+import { Centrifuge as ProtobufCentrifuge } from "centrifuge/build/protobuf";
 import WebSocket from "ws";
 
-const [scenario, url] = process.argv.slice(2);
+const [scenario, url, format] = process.argv.slice(2);
+const protobuf = format === "protobuf";
+const Centrifuge = protobuf ? ProtobufCentrifuge : JsonCentrifuge;
+
+// A payload: in JSON a value, in Protobuf bytes.
+const say = (value) => (protobuf ? new TextEncoder().encode(JSON.stringify(value)) : value);
+const hear = (data) => (protobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
+
 const channel = (namespace) => `${namespace}:js-${scenario}-${Date.now()}`;
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const clients = [];
@@ -22,7 +30,7 @@ async function ask(what) {
 function make(user, data = {}, options = {}) {
   const client = new Centrifuge(url, {
     websocket: WebSocket,
-    data: { user, ...data },
+    data: say({ user, ...data }),
     minReconnectDelay: 50,
     maxReconnectDelay: 300,
     ...options,
@@ -78,7 +86,7 @@ const scenarios = {
   async connect() {
     const [client, context] = await connected("ann");
     assert.match(context.client, /^[0-9a-f-]{36}$/);
-    assert.deepEqual(context.data, { welcome: "ann" });
+    assert.deepEqual(hear(context.data), { welcome: "ann" });
     assert.equal(client.state, "connected");
   },
 
@@ -93,7 +101,7 @@ const scenarios = {
     }
     // The SDK does not tell of an attempt that failed while it connects: it makes another.
     const answers = [{ user: "ann" }, { user: "ann", refuse: 4000 }];
-    const client = make("ann", {}, { getData: async () => answers.pop() });
+    const client = make("ann", {}, { getData: async () => say(answers.pop()) });
     const over = keep(client, "disconnected");
     const done = event(client, "connected");
     client.connect();
@@ -117,18 +125,18 @@ const scenarios = {
     const [ben] = await connected("ben");
     const [at_ann] = await subscribed(ann, name);
     const [at_ben] = await subscribed(ben, name);
-    const seen = keep(at_ben, "publication", ({ data, offset, info }) => [data, offset, info?.user, info?.connInfo]);
+    const seen = keep(at_ben, "publication", ({ data, offset, info }) => [hear(data), offset, info?.user, hear(info?.connInfo)]);
     const payload = { text: "ünïcode \u2028 <b>", n: 1.5, deep: [null, true] };
-    await at_ann.publish(payload);
-    await at_ann.publish("second");
+    await at_ann.publish(say(payload));
+    await at_ann.publish(say("second"));
     await eventually(() => seen.length === 2);
     assert.deepEqual(seen, [
       [payload, 1, "ann", { name: "ann" }],
       ["second", 2, "ann", { name: "ann" }],
     ]);
     const tagged = event(at_ben, "publication");
-    const { data } = await ann.rpc("publish", { channel: name, data: "from the app" });
-    assert.equal(data.offset, 3);
+    const { data } = await ann.rpc("publish", say({ channel: name, data: "from the app" }));
+    assert.equal(hear(data).offset, 3);
     const { tags, info } = await tagged;
     assert.deepEqual(tags, { from: "the app" });
     assert.equal(info, undefined);
@@ -137,8 +145,8 @@ const scenarios = {
   async history() {
     const [client] = await connected("ann");
     const [room, { streamPosition }] = await subscribed(client, channel("room"));
-    for (const text of ["a", "b", "c", "d"]) await room.publish(text);
-    const texts = ({ publications }) => publications.map(({ data }) => data);
+    for (const text of ["a", "b", "c", "d"]) await room.publish(say(text));
+    const texts = ({ publications }) => publications.map(({ data }) => hear(data));
     const all = await room.history({ limit: -1 });
     assert.deepEqual(texts(all), ["a", "b", "c", "d"]);
     assert.equal(all.offset, 4);
@@ -165,7 +173,7 @@ const scenarios = {
     const { clients: present } = await room.presence();
     assert.equal(Object.keys(present).length, 3);
     const { client: own, user, connInfo } = present[id];
-    assert.deepEqual([own, user, connInfo], [id, "ann", { name: "ann" }]);
+    assert.deepEqual([own, user, hear(connInfo)], [id, "ann", { name: "ann" }]);
     assert.deepEqual(await room.presenceStats(), { numClients: 3, numUsers: 2 });
     at_ben.unsubscribe();
     await eventually(() => leaves.length === 1);
@@ -178,13 +186,13 @@ const scenarios = {
   async rpc() {
     const [client] = await connected("ann");
     const payload = { deep: [1, { a: "ü" }], none: null };
-    assert.deepEqual((await client.rpc("echo", payload)).data, payload);
-    const many = await Promise.all(Array.from({ length: 50 }, (_, i) => client.rpc("echo", i)));
-    assert.deepEqual(many.map(({ data }) => data), Array.from({ length: 50 }, (_, i) => i));
-    await rejects(client.rpc("fail", { code: 1234, reason: "as asked" }), 1234);
-    await rejects(client.rpc("fail", { code: "not a number" }), 107);
-    await rejects(client.rpc("crash", {}), 100);
-    await rejects(client.rpc("nothing", {}), 104);
+    assert.deepEqual(hear((await client.rpc("echo", say(payload))).data), payload);
+    const many = await Promise.all(Array.from({ length: 50 }, (_, i) => client.rpc("echo", say(i))));
+    assert.deepEqual(many.map(({ data }) => hear(data)), Array.from({ length: 50 }, (_, i) => i));
+    await rejects(client.rpc("fail", say({ code: 1234, reason: "as asked" })), 1234);
+    await rejects(client.rpc("fail", say({ code: "not a number" })), 107);
+    await rejects(client.rpc("crash", say({})), 100);
+    await rejects(client.rpc("nothing", say({})), 104);
     assert.equal(client.state, "connected");
   },
 
@@ -197,27 +205,27 @@ const scenarios = {
       assert.equal((await over).code, code);
     }
     const [plain] = await subscribed(client, channel("plain"));
-    await rejects(plain.publish("x"), 103);
+    await rejects(plain.publish(say("x")), 103);
     await rejects(plain.presence(), 108);
     await rejects(plain.history({ limit: 1 }), 108);
-    await rejects(client.publish(channel("nowhere"), "x"), 102);
+    await rejects(client.publish(channel("nowhere"), say("x")), 102);
     assert.equal(client.state, "connected");
   },
 
   async handlers() {
     const [client] = await connected("ann");
-    const [guarded] = await subscribed(client, channel("guarded"), { data: { word: "friend" } });
+    const [guarded] = await subscribed(client, channel("guarded"), { data: say({ word: "friend" }) });
     const seen = event(guarded, "publication");
-    await guarded.publish({ text: "quiet" });
-    assert.deepEqual((await seen).data, { loud: "QUIET" });
+    await guarded.publish(say({ text: "quiet" }));
+    assert.deepEqual(hear((await seen).data), { loud: "QUIET" });
   },
 
   async recovery() {
     const name = channel("room");
     const [ann] = await connected("ann");
     const [room] = await subscribed(ann, name);
-    const seen = keep(room, "publication", ({ data, offset }) => [data, offset]);
-    await room.publish("before");
+    const seen = keep(room, "publication", ({ data, offset }) => [hear(data), offset]);
+    await room.publish(say("before"));
     await eventually(() => seen.length === 1);
     const lost = event(ann, "connecting");
     await ask("cut");
@@ -227,7 +235,7 @@ const scenarios = {
     await ask("mend");
     const { wasRecovering, recovered, hasRecoveredPublications } = await back;
     assert.deepEqual([wasRecovering, recovered, hasRecoveredPublications], [true, true, true]);
-    await room.publish("after");
+    await room.publish(say("after"));
     await eventually(() => seen.length === 5);
     assert.deepEqual(seen, [["before", 1], [0, 2], [1, 3], [2, 4], ["after", 5]]);
   },
@@ -236,7 +244,7 @@ const scenarios = {
     const name = channel("short");
     const [ann] = await connected("ann");
     const [room] = await subscribed(ann, name);
-    const seen = keep(room, "publication", ({ data }) => data);
+    const seen = keep(room, "publication", ({ data }) => hear(data));
     const lost = event(ann, "connecting");
     await ask("cut");
     await lost;
@@ -245,7 +253,7 @@ const scenarios = {
     await ask("mend");
     const { wasRecovering, recovered, streamPosition } = await back;
     assert.deepEqual([wasRecovering, recovered, streamPosition.offset], [true, false, 5]);
-    await room.publish("after");
+    await room.publish(say("after"));
     await eventually(() => seen.length > 0);
     assert.deepEqual(seen, ["after"]);
   },
@@ -256,14 +264,14 @@ const scenarios = {
       const [client] = await connected("ann");
       const again = event(client, "connecting");
       const back = event(client, "connected");
-      client.rpc("disconnect", { code, reason: "come back" }).catch(() => {});
+      client.rpc("disconnect", say({ code, reason: "come back" })).catch(() => {});
       assert.deepEqual({ ...(await again) }, { code, reason: "come back" });
       await back;
     }
     for (const code of [3503, 4500]) {
       const [client] = await connected("ann");
       const over = event(client, "disconnected");
-      client.rpc("disconnect", { code, reason: "stay away" }).catch(() => {});
+      client.rpc("disconnect", say({ code, reason: "stay away" })).catch(() => {});
       assert.deepEqual({ ...(await over) }, { code, reason: "stay away" });
     }
   },
@@ -273,25 +281,25 @@ const scenarios = {
     const [room] = await subscribed(client, channel("room"));
     const again = event(room, "subscribing");
     const back = event(room, "subscribed");
-    await client.rpc("unsubscribe", { channel: room.channel, code: 2500 });
+    await client.rpc("unsubscribe", say({ channel: room.channel, code: 2500 }));
     assert.equal((await again).code, 2500);
     assert.equal((await back).recovered, true);
     const over = event(room, "unsubscribed");
-    await client.rpc("unsubscribe", { channel: room.channel, code: 2000 });
+    await client.rpc("unsubscribe", say({ channel: room.channel, code: 2000 }));
     assert.equal((await over).code, 2000);
     const next = event(room, "subscribed");
     room.subscribe();
     await next;
     room.unsubscribe();
     assert.equal(room.state, "unsubscribed");
-    assert.deepEqual((await client.rpc("echo", 1)).data, 1);
+    assert.deepEqual(hear((await client.rpc("echo", say(1))).data), 1);
   },
 
   async send() {
     const [client] = await connected("ann");
     const answer = event(client, "message");
-    await client.send({ hello: "there" });
-    assert.deepEqual((await answer).data, { "you said": { hello: "there" } });
+    await client.send(say({ hello: "there" }));
+    assert.deepEqual(hear((await answer).data), { "you said": { hello: "there" } });
   },
 };
 

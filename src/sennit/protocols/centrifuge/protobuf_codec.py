@@ -1,0 +1,140 @@
+"""The protocol in Protobuf (section 2): messages behind their lengths, payloads as they are."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any, TypeVar
+
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.proto import parse_length_prefixed, serialize_length_prefixed
+from msgspec import Raw, Struct
+
+from sennit.errors import RemoteProtocolError
+from sennit.model.code import DisconnectCode
+from sennit.model.publication import ClientInfo, Publication
+from sennit.protocols.centrifuge.command import Command
+from sennit.protocols.centrifuge.reply import (
+    Client,
+    JoinPush,
+    MessagePush,
+    Published,
+    Push,
+    Reply,
+    UnsubscribePush,
+)
+from sennit.protocols.centrifuge.schema import FIELDS, MESSAGES, Field
+
+__all__ = ["PROTOBUF", "ProtobufCodec"]
+
+S = TypeVar("S", bound=Struct)
+
+_LARGEST = 2**63 - 1
+"""The largest offset: those of brokers are signed."""
+
+
+class ProtobufCodec:
+    """Implements ``CentrifugeCodec``."""
+
+    __slots__ = ()
+
+    is_text = False
+
+    def decode(self, frame: bytes) -> list[Command]:
+        """Return the commands of one frame.
+
+        Raises:
+            RemoteProtocolError: 3501, it is not messages behind their lengths, or not commands.
+        """
+        source = BytesIO(frame)
+        commands = []
+        try:
+            while source.tell() < len(frame):
+                message = parse_length_prefixed(MESSAGES[Command], source)
+                commands.append(_structure_of(message, Command))
+        except (DecodeError, EOFError, OverflowError, ValueError) as error:
+            reason = str(error).encode()[:100].decode(errors="ignore")
+            raise RemoteProtocolError(
+                DisconnectCode.BAD_REQUEST, f"bad request: {reason}"
+            ) from None
+        return commands
+
+    def encode(self, reply: Reply) -> bytes:
+        """Return one message behind its length."""
+        message = MESSAGES[Reply]()
+        _fill(message, reply)
+        target = BytesIO()
+        serialize_length_prefixed(message, target)
+        return target.getvalue()
+
+    def encode_publication(self, channel: str, publication: Publication) -> bytes:
+        """Return the push of a publication, whatever its payload is."""
+        return self._push(Push(channel, pub=Published.of(publication)))
+
+    def encode_join(self, channel: str, info: ClientInfo) -> bytes:
+        """Return the push that says who joined."""
+        return self._push(Push(channel, join=JoinPush(Client.of(info))))
+
+    def encode_leave(self, channel: str, info: ClientInfo) -> bytes:
+        """Return the push that says who left."""
+        return self._push(Push(channel, leave=JoinPush(Client.of(info))))
+
+    def encode_unsubscribe(self, channel: str, code: int, reason: str) -> bytes:
+        """Return the push that ends a subscription."""
+        return self._push(Push(channel, unsubscribe=UnsubscribePush(code, reason)))
+
+    def encode_message(self, data: bytes) -> bytes:
+        """Return the push of an application's message."""
+        return self._push(Push(message=MessagePush(Raw(data))))
+
+    def _push(self, push: Push) -> bytes:
+        return self.encode(Reply(push=push))
+
+
+def _structure_of(message: Any, kind: type[S]) -> S:
+    """Return what a message says as a structure.
+
+    Raises:
+        ValueError: a number is larger than it may be.
+    """
+    fields = FIELDS[kind]
+    values = {
+        descriptor.name: _value_of(fields[descriptor.name], value)
+        for descriptor, value in message.ListFields()
+    }
+    return kind(**values)
+
+
+def _value_of(field: Field, value: Any) -> Any:
+    if field.form == "map":
+        return dict(value)
+    if not isinstance(field.kind, str):
+        return _structure_of(value, field.kind)
+    if field.kind == "uint64" and value > _LARGEST:
+        raise ValueError(f"an offset is at most {_LARGEST}")
+    return Raw(value) if field.kind == "bytes" else value
+
+
+def _fill(message: Message, structure: Struct) -> None:
+    """Say in a message what a structure says."""
+    for name, field in FIELDS[type(structure)].items():
+        value = getattr(structure, name)
+        if value is None:
+            continue
+        if isinstance(value, Struct):
+            part = getattr(message, name)
+            part.SetInParent()  # One with nothing in it is there all the same.
+            _fill(part, value)
+        elif field.form == "list":
+            for item in value:
+                _fill(getattr(message, name).add(), item)
+        elif field.form == "map" and isinstance(field.kind, str):
+            getattr(message, name).update(value)
+        elif field.form == "map":
+            for key, item in value.items():
+                _fill(getattr(message, name)[key], item)
+        else:
+            setattr(message, name, bytes(value) if field.kind == "bytes" else value)
+
+
+PROTOBUF = ProtobufCodec()
+"""The one that every Protobuf connection shares, and so its frames."""

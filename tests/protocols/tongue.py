@@ -1,0 +1,115 @@
+"""How a test's client speaks: what a test says and reads is JSON, what is on the wire need not be.
+
+Protobuf is written and read by the schema of a published SDK, so that ours is held to it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+from centrifuge.protocol import client_pb2
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.internal.decoder import _DecodeVarint
+from google.protobuf.internal.encoder import _VarintBytes
+
+__all__ = ["JsonTongue", "ProtobufTongue", "Tongue"]
+
+ALWAYS = {
+    "ClientInfo": {"user", "client"},
+    "Error": {"code", "message"},
+    "Unsubscribe": {"code", "reason"},
+    "PresenceResult": {"presence"},
+    "PresenceStatsResult": {"num_clients", "num_users"},
+    "HistoryResult": {"publications", "epoch", "offset"},
+    "ConnectResult": {"client"},
+}
+"""Fields that are there in JSON even if they are empty."""
+
+
+class Tongue(Protocol):
+    """One format."""
+
+    name: str
+    subprotocols: tuple[str, ...]
+
+    def frame(self, text: str) -> tuple[bytes, bool]:
+        """Return the frame that says some lines, and whether it is text."""
+
+    def read(self, payload: bytes) -> Any:
+        """Return what a payload says, as JSON would."""
+
+
+class JsonTongue:
+    """What is said goes out as it is."""
+
+    name = "json"
+    subprotocols: tuple[str, ...] = ()
+
+    def frame(self, text: str) -> tuple[bytes, bool]:
+        return text.encode(), True
+
+    def read(self, payload: bytes) -> Any:
+        return json.loads(payload)
+
+
+class ProtobufTongue:
+    """What is said is put into the messages of a published schema."""
+
+    name = "protobuf"
+    subprotocols = ("centrifuge-protobuf",)
+
+    def frame(self, text: str) -> tuple[bytes, bool]:
+        frame = b""
+        for line in text.split("\n"):
+            if line:
+                command = client_pb2.Command()
+                _fill(command, json.loads(line))
+                packed = command.SerializeToString()
+                frame += _VarintBytes(len(packed)) + packed
+        return frame, False
+
+    def read(self, payload: bytes) -> Any:
+        size, start = _DecodeVarint(payload, 0)
+        assert len(payload) == start + size
+        reply = client_pb2.Reply()
+        reply.ParseFromString(payload[start:])
+        return _values(reply)
+
+
+def _fill(message: Any, values: dict[str, Any]) -> None:
+    message.SetInParent()
+    for name, value in values.items():
+        field = message.DESCRIPTOR.fields_by_name[name]
+        if field.message_type is None:
+            packed = field.type == FieldDescriptor.TYPE_BYTES
+            setattr(message, name, json.dumps(value).encode() if packed else value)
+        elif field.message_type.GetOptions().map_entry:
+            getattr(message, name).update(value)
+        else:
+            _fill(getattr(message, name), value)
+
+
+def _values(message: Any) -> dict[str, Any]:
+    always = ALWAYS.get(message.DESCRIPTOR.name, set())
+    found: dict[str, Any] = {}
+    for field in message.DESCRIPTOR.fields:
+        value = getattr(message, field.name)
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            nested = field.message_type.fields_by_name["value"].message_type is not None
+            whole = {key: _values(item) if nested else item for key, item in value.items()}
+            there = bool(whole)
+        elif field.is_repeated:
+            whole = [_values(item) for item in value]
+            there = bool(whole)
+        elif field.message_type is not None:
+            there = message.HasField(field.name)
+            whole = _values(value) if there else None
+        elif field.type == FieldDescriptor.TYPE_BYTES:
+            there = bool(value)
+            whole = json.loads(value) if there else None
+        else:
+            whole, there = value, bool(value)
+        if there or field.name in always:
+            found[field.name] = whole
+    return found
