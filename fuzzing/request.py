@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fuzzing.source import Source
+from sennit.engine.build import plain_request
 from sennit.engine.deflate import Deflate
 from sennit.engine.handshake import (
     ClientHandshake,
@@ -34,6 +35,20 @@ def check(data: bytes) -> None:
     assert _outcome([bytes([byte]) for byte in wire], deflate) == whole
 
 
+def _check_plain(head: bytes) -> None:
+    """What is read in machine code means what it means here."""
+    quick = plain_request(head)
+    if quick is None:
+        return
+    slow = parse_request(head)
+    assert quick.key == check_upgrade(slow)
+    assert (quick.path, quick.query, quick.fields) == (slow.path, slow.query, slow.fields)
+    for name in (*slow.fields, "origin", "sec-websocket-protocol", "sec-websocket-extensions"):
+        assert quick.header(name) == slow.header(name)
+    if quick.same_origin:
+        check_origin(slow, None, secure=False)
+
+
 def _outcome(pieces: list[bytes], deflate: Deflate | None) -> object:
     reader = HeadReader(LIMIT)
     for index, piece in enumerate(pieces):
@@ -46,6 +61,7 @@ def _outcome(pieces: list[bytes], deflate: Deflate | None) -> object:
         if complete is not None:
             head, rest = complete
             assert len(head) <= LIMIT
+            _check_plain(head)
             return _answer(head, deflate), rest + b"".join(pieces[index + 1 :])
     return None
 

@@ -2,7 +2,7 @@
 
 from sennit.engine._event cimport Chunk, Close, Failure, Message, Ping, Pong
 from sennit.engine._frame cimport frame_of as encode_frame
-from sennit.engine._reader cimport Reader
+from sennit.engine._reader cimport Reader, flag
 
 cdef int OPEN
 cdef int CLOSING
@@ -20,16 +20,16 @@ cdef int TEXT
 
 cdef class Connection:
     cdef readonly Reader reader
-    cdef readonly int role
-    cdef readonly int state
+    cdef readonly unsigned char role
+    cdef readonly unsigned char state
     cdef readonly object deflate
     cdef readonly object close_sent
     cdef readonly object close_received
     cdef object _new_mask
     cdef object _compressor
-    cdef bint _streaming
-    cdef bint _continuing
-    cdef bint _compressing
+    cdef flag _streaming
+    cdef flag _continuing
+    cdef flag _compressing
 
     cpdef feed(self, bytes data)
     cpdef next_event(self)

@@ -21,6 +21,9 @@ from sennit.engine._draft cimport Draft
 from sennit.engine._mask cimport unmask, unmask_whole
 from sennit.engine._utf8 cimport Utf8Checker, is_utf8
 
+cdef extern from *:
+    ctypedef bint flag "unsigned char"  # There is a reader for each connection: every byte counts.
+
 cdef int _HEAD
 cdef int _PAYLOAD
 cdef int _INFLATING
@@ -33,21 +36,21 @@ cdef int TEXT
 cdef class Reader:
     cdef readonly bytes payload
     """Of the item that ``advance`` went to; empty once there is none."""
-    cdef readonly int opcode
+    cdef readonly unsigned char opcode
     """TEXT, BINARY, CLOSE, PING or PONG."""
-    cdef readonly bint final
+    cdef readonly flag final
     """Whether the message ends with it."""
 
-    cdef int _mask_bit
-    cdef int _least
-    cdef bint _streaming
-    cdef bint _compressed
-    cdef bint _compression
-    cdef bint _fin
-    cdef int _state
-    cdef int _message
-    cdef int _current
-    cdef int _turn
+    cdef unsigned char _mask_bit
+    cdef unsigned char _least
+    cdef flag _streaming
+    cdef flag _compressed
+    cdef flag _compression
+    cdef flag _fin
+    cdef unsigned char _state
+    cdef unsigned char _message
+    cdef unsigned char _current
+    cdef unsigned char _turn
     cdef Py_ssize_t _small
     cdef long long _max_message
     cdef long long _max_fragments
