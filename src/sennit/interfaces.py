@@ -177,7 +177,12 @@ class Codec(Protocol):
     """
 
     def encode_publication(self, channel: str, publication: Publication) -> bytes | None:
-        """Return the payload that brings a publication to a subscriber; ``None`` to send none."""
+        """Return the payload that brings a publication to a subscriber; ``None`` to send none.
+
+        Raises:
+            Disconnect: this protocol cannot say it: the connection ends, since what is left out
+                would be missed.
+        """
 
     def encode_join(self, channel: str, info: ClientInfo) -> bytes | None:
         """Return the payload that says who joined; ``None`` if this protocol does not say."""

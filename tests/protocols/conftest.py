@@ -133,16 +133,17 @@ class House:
             outcome(self._hub.start())
         return self._hub
 
-    def wire(self, **request: Any) -> Wire:
+    def wire(self, tongue: Tongue | None = None, **request: Any) -> Wire:
         """Return a connection of the Centrifuge protocol on which nothing was said yet."""
         mount = CentrifugeMount(self.hub, self.protocol)
-        request.setdefault("subprotocols", self.tongue.subprotocols)
+        tongue = tongue or self.tongue
+        request.setdefault("subprotocols", tongue.subprotocols)
         opened = mount.open(ConnectionRequest(path="/connection/websocket", **request))
-        return Wire(opened, self.framing, self.tongue)
+        return Wire(opened, self.framing, tongue)
 
-    def client(self, user: str = "ann") -> Wire:
+    def client(self, user: str = "ann", tongue: Tongue | None = None) -> Wire:
         """Return a connection that has connected."""
-        wire = self.wire()
+        wire = self.wire(tongue)
         wire.ask("connect", token=user)
         return wire
 

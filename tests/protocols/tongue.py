@@ -25,6 +25,8 @@ ALWAYS = {
     "ConnectResult": {"client"},
 }
 """Fields that are there in JSON even if they are empty."""
+NEWER = {"type": 15}
+"""Numbers that the SDK does not know yet, by their names."""
 
 
 class Tongue(Protocol):
@@ -80,14 +82,21 @@ class ProtobufTongue:
 def _fill(message: Any, values: dict[str, Any]) -> None:
     message.SetInParent()
     for name, value in values.items():
+        if name in NEWER:
+            message.MergeFromString(_VarintBytes(NEWER[name] << 3) + _VarintBytes(value))
+            continue
         field = message.DESCRIPTOR.fields_by_name[name]
         if field.message_type is None:
             packed = field.type == FieldDescriptor.TYPE_BYTES
-            setattr(message, name, json.dumps(value).encode() if packed else value)
+            setattr(message, name, _compact(value) if packed else value)
         elif field.message_type.GetOptions().map_entry:
             getattr(message, name).update(value)
         else:
             _fill(getattr(message, name), value)
+
+
+def _compact(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _values(message: Any) -> dict[str, Any]:

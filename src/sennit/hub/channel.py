@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from sennit.errors import Disconnect
 from sennit.hub.outbox import Waiting
 from sennit.hub.subscription import (
     BUFFERING,
@@ -277,15 +278,22 @@ class Channel:
             self._offset = publication.offset
             self.epoch = publication.epoch
         lost: list[Subscription] = []
+        unable: list[tuple[Subscription, Disconnect]] = []
         for key, group in list(self._groups.items()):
             if key.positioned and not follows:
                 lost.extend(group.owners.values())
                 continue
-            frame = frames.frame_for(key)
+            try:
+                frame = frames.frame_for(key)
+            except Disconnect as why:
+                unable.extend((subscription, why) for subscription in group.owners.values())
+                continue
             if frame is not None:
                 self._broadcast(group, self._waiting_frame(frame, publication))
         for subscription in lost:
             self._lose(subscription)
+        for subscription, why in unable:
+            subscription.session.end(why)
         for subscription in [s for s in self._apart if s.state == TRACKED]:
             self._join_group_if_level(subscription)
 
@@ -321,12 +329,20 @@ class Channel:
                 self._lose(subscription)
                 return
             subscription.position = StreamPosition(publication.offset, publication.epoch)
-        frame = frames.frame_for(subscription.key)
+        try:
+            frame = frames.frame_for(subscription.key)
+        except Disconnect as why:
+            subscription.session.end(why)
+            return
         if frame is not None:
             subscription.session.deliver(self._waiting_frame(frame, publication), subscription)
 
     def _push(self, subscription: Subscription, publication: Publication) -> None:
-        payload = subscription.session.codec.encode_publication(self.name, publication)
+        try:
+            payload = subscription.session.codec.encode_publication(self.name, publication)
+        except Disconnect as why:
+            subscription.session.end(why)
+            return
         if payload is not None:
             frame = subscription.key.framing.prepare(payload)
             subscription.session.deliver(self._waiting_frame(frame, publication), subscription)

@@ -10,10 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from sennit.errors import RemoteProtocolError
-from sennit.model.publication import ClientInfo, Publication
+from sennit.errors import Disconnect, RemoteProtocolError
+from sennit.model.publication import ClientInfo, HistoryPage, Publication, StreamPosition
 from sennit.protocols.centrifuge.json_codec import JSON
-from sennit.protocols.centrifuge.reply import Reply, RpcReply
+from sennit.protocols.centrifuge.reply import (
+    HistoryReply,
+    Published,
+    Reply,
+    RpcReply,
+    SubscribeReply,
+)
 
 VALUES = st.recursive(
     st.none()
@@ -44,7 +50,6 @@ def test_a_payload_keeps_its_value(value: Any, indent: int) -> None:
     """Whatever was published arrives equal, in one line, however it was laid out."""
     data = json.dumps(value, indent=indent).encode()
     push = JSON.encode_publication("room:1", Publication(data, offset=3))
-    assert push is not None
     assert b"\n" not in push
     assert json.loads(push) == {"push": {"channel": "room:1", "pub": {"data": value, "offset": 3}}}
 
@@ -65,16 +70,28 @@ def test_commands_of_one_frame(values: list[Any], trailing: bool) -> None:
         assert json.loads(bytes(command.rpc.data)) == json.loads(line)["rpc"]["data"]
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", b"{", b"1 2", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "data", [b"", b"nonsense", b"{", b"1 2", b"[" * 100_000, b'"\xff"', b"\x00\x01"]
+)
 def test_a_publication_that_is_not_json(data: bytes) -> None:
-    """It is not sent, since it would break every SDK that reads it."""
-    assert JSON.encode_publication("room:1", Publication(data)) is None
+    """It ends the connection, since it would break every SDK that reads it: 3506."""
+    publication = Publication(data, offset=1)
+    page = HistoryPage((publication,), StreamPosition(1, "e"))
+    replies = [
+        Reply(1, history=HistoryReply.of(page)),
+        Reply(1, subscribe=SubscribeReply(publications=[Published.of(publication)])),
+    ]
+    with pytest.raises(Disconnect, match="inappropriate protocol") as ended:
+        JSON.encode_publication("room:1", publication)
+    assert ended.value.code == 3506
+    for reply in replies:
+        with pytest.raises(Disconnect, match="inappropriate protocol"):
+            JSON.encode(reply)
 
 
 def test_a_channels_name_is_quoted() -> None:
     """Quotes and backslashes in names break nothing."""
     push = JSON.encode_publication('a"\\b', Publication(b"1"))
-    assert push is not None
     assert json.loads(push)["push"]["channel"] == 'a"\\b'
 
 

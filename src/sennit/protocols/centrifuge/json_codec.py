@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sennit.errors import RemoteProtocolError
-from sennit.model.code import DisconnectCode
+from sennit.model.code import DisconnectCode, disconnect
 from sennit.model.publication import ClientInfo, Publication
 from sennit.protocols.centrifuge.command import Command
 from sennit.protocols.centrifuge.reply import (
@@ -51,16 +51,23 @@ class JsonCodec:
 
         A payload may have been written over several lines. JSON has its newlines between tokens
         only (within strings they are escaped), so that taking them out changes nothing.
+
+        Raises:
+            Disconnect: 3506, a publication in it is not JSON: somebody has published in Protobuf.
         """
+        for part in (reply.subscribe, reply.history):
+            for published in () if part is None else part.publications:
+                _check(published.data)
         line = _encoder.encode(reply)
         return line.replace(b"\n", b"") if b"\n" in line else line
 
-    def encode_publication(self, channel: str, publication: Publication) -> bytes | None:
-        """Return the push of a publication; ``None`` if its payload is not JSON."""
-        try:
-            _checker.decode(publication.data)
-        except (msgspec.DecodeError, RecursionError):
-            return None
+    def encode_publication(self, channel: str, publication: Publication) -> bytes:
+        """Return the push of a publication.
+
+        Raises:
+            Disconnect: 3506, its payload is not JSON.
+        """
+        _check(publication.data)
         return self._push(Push(channel, pub=Published.of(publication)))
 
     def encode_join(self, channel: str, info: ClientInfo) -> bytes:
@@ -81,6 +88,19 @@ class JsonCodec:
 
     def _push(self, push: Push) -> bytes:
         return self.encode(Reply(push=push))
+
+
+def _check(payload: bytes | msgspec.Raw) -> None:
+    """Check whether a payload can be put into a line: else it would break all of it.
+
+    Raises:
+        Disconnect: it is not JSON.
+    """
+    try:
+        bytes(payload).decode()  # which the checker leaves to whoever decodes the strings
+        _checker.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise disconnect(DisconnectCode.INAPPROPRIATE_PROTOCOL) from error
 
 
 JSON = JsonCodec()
