@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("role", choices=("echo", "broadcast", "coroutine"))
     parser.add_argument("port", type=int)
-    parser.add_argument("--reactor", choices=("asyncio", "uvloop", "epoll", "poll"))
+    parser.add_argument("--reactor", choices=("asyncio", "uvloop", "epoll", "sennit"))
     parser.add_argument("--compression", action="store_true")
     parser.add_argument("--certificate", default="")
     parser.add_argument("--key", default="")

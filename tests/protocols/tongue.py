@@ -6,14 +6,17 @@ Protobuf is written and read by the schema of a published SDK, so that ours is h
 from __future__ import annotations
 
 import json
+from importlib import import_module
+from io import BytesIO
 from typing import Any, Protocol
 
-from centrifuge.protocol import client_pb2
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.internal.decoder import _DecodeVarint
-from google.protobuf.internal.encoder import _VarintBytes
+from google.protobuf.proto import parse_length_prefixed, serialize_length_prefixed
 
-__all__ = ["JsonTongue", "ProtobufTongue", "Tongue"]
+__all__ = ["SCHEMA", "JsonTongue", "ProtobufTongue", "Tongue", "frame_of", "reply_of"]
+
+SCHEMA: Any = import_module("centrifuge.protocol.client_pb2")
+"""The messages of the published schema, which has no types."""
 
 ALWAYS = {
     "ClientInfo": {"user", "client"},
@@ -59,31 +62,41 @@ class ProtobufTongue:
     """What is said is put into the messages of a published schema."""
 
     name = "protobuf"
-    subprotocols = ("centrifuge-protobuf",)
+    subprotocols: tuple[str, ...] = ("centrifuge-protobuf",)
 
     def frame(self, text: str) -> tuple[bytes, bool]:
-        frame = b""
+        commands = []
         for line in text.split("\n"):
             if line:
-                command = client_pb2.Command()
-                _fill(command, json.loads(line))
-                packed = command.SerializeToString()
-                frame += _VarintBytes(len(packed)) + packed
-        return frame, False
+                commands.append(SCHEMA.Command())
+                _fill(commands[-1], json.loads(line))
+        return frame_of(*commands), False
 
     def read(self, payload: bytes) -> Any:
-        size, start = _DecodeVarint(payload, 0)
-        assert len(payload) == start + size
-        reply = client_pb2.Reply()
-        reply.ParseFromString(payload[start:])
-        return _values(reply)
+        return _values(reply_of(payload))
+
+
+def frame_of(*messages: Any) -> bytes:
+    """Return messages, each behind its length."""
+    frame = BytesIO()
+    for message in messages:
+        serialize_length_prefixed(message, frame)
+    return frame.getvalue()
+
+
+def reply_of(payload: bytes) -> Any:
+    """Return the only message of a payload."""
+    source = BytesIO(payload)
+    reply = parse_length_prefixed(SCHEMA.Reply, source)
+    assert source.tell() == len(payload)
+    return reply
 
 
 def _fill(message: Any, values: dict[str, Any]) -> None:
     message.SetInParent()
     for name, value in values.items():
         if name in NEWER:
-            message.MergeFromString(_VarintBytes(NEWER[name] << 3) + _VarintBytes(value))
+            message.MergeFromString(bytes([NEWER[name] << 3, value]))
             continue
         field = message.DESCRIPTOR.fields_by_name[name]
         if field.message_type is None:
@@ -102,6 +115,7 @@ def _compact(value: Any) -> bytes:
 def _values(message: Any) -> dict[str, Any]:
     always = ALWAYS.get(message.DESCRIPTOR.name, set())
     found: dict[str, Any] = {}
+    whole: Any
     for field in message.DESCRIPTOR.fields:
         value = getattr(message, field.name)
         if field.message_type is not None and field.message_type.GetOptions().map_entry:

@@ -277,6 +277,13 @@ class Channel:
         if publication.offset:
             self._offset = publication.offset
             self.epoch = publication.epoch
+        self._deliver_to_groups(publication, frames, follows=follows)
+        for subscription in [s for s in self._apart if s.state == TRACKED]:
+            self._join_group_if_level(subscription)
+
+    def _deliver_to_groups(
+        self, publication: Publication, frames: _Frames, *, follows: bool
+    ) -> None:
         lost: list[Subscription] = []
         unable: list[tuple[Subscription, Disconnect]] = []
         for key, group in list(self._groups.items()):
@@ -292,10 +299,8 @@ class Channel:
                 self._broadcast(group, self._waiting_frame(frame, publication))
         for subscription in lost:
             self._lose(subscription)
-        for subscription, why in unable:
-            subscription.session.end(why)
-        for subscription in [s for s in self._apart if s.state == TRACKED]:
-            self._join_group_if_level(subscription)
+        for subscription, reason in unable:
+            subscription.session.end(reason)
 
     def deliver_join(self, info: ClientInfo) -> None:
         """Tell those who want to know that somebody subscribed."""

@@ -98,7 +98,7 @@ cdef class Member:
     cdef int _fd
     cdef uint32_t _generation
     cdef uint32_t _events
-    cdef list _owed
+    cdef object _owed  # One frame, a list of several, or None.
     cdef Py_ssize_t _debt
 
     cdef int _serve(self, uint32_t events) except -1

@@ -150,9 +150,11 @@ cdef class Group:
         """Leave a frame of a broadcast for the next turn."""
         member._debt += len(frame)
         if member._owed is not None:
-            member._owed.append(frame)
+            if isinstance(member._owed, bytes):
+                member._owed = [member._owed]
+            (<list>member._owed).append(frame)
             return 0
-        member._owed = [frame]
+        member._owed = frame
         if not self._debtors:
             self.reactor.callLater(0, self._pay)
         self._debtors.append(member)

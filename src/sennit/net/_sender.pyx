@@ -141,12 +141,12 @@ cdef class Sender(Member):
 
     cdef int _settle(self) except -1:
         """Send what broadcasts have left, before anything else is written."""
-        cdef list owed = self._owed
+        cdef object owed = self._owed
         self._owed = None
         self._debt = 0
         if owed is None:
             return 0
-        return self._put(owed[0] if len(owed) == 1 else b"".join(owed))
+        return self._put(owed if isinstance(owed, bytes) else b"".join(owed))
 
     cdef int _keep(self, bytes data, Py_ssize_t sent) except -1:
         """Queue what the kernel has not taken of some bytes."""

@@ -234,7 +234,12 @@ def test_history(served: Served) -> None:
             await room.publish(world.say(text))
         page = await room.history(limit=-1)
         epoch = page.epoch
-        assert [world.hear(publication.data) for publication in page.publications] == ["a", "b", "c", "d"]
+        assert [world.hear(publication.data) for publication in page.publications] == [
+            "a",
+            "b",
+            "c",
+            "d",
+        ]
         assert (page.offset, epoch) == (4, context.stream_position.epoch)
 
         async def texts(**options: Any) -> list[Any]:
@@ -283,7 +288,9 @@ def test_rpc(served: Served) -> None:
         client, _ = await world.connected("ann")
         payload = {"deep": [1, {"a": "ü"}], "none": None}
         assert world.hear((await client.rpc("echo", world.say(payload))).data) == payload
-        answers = await asyncio.gather(*(client.rpc("echo", world.say(number)) for number in range(1, 50)))
+        answers = await asyncio.gather(
+            *(client.rpc("echo", world.say(number)) for number in range(1, 50))
+        )
         assert [world.hear(answer.data) for answer in answers] == list(range(1, 50))
         await refused(client.rpc("fail", world.say({"code": 1234, "reason": "as asked"})), 1234)
         await refused(client.rpc("crash", world.say({})), 100)
@@ -375,7 +382,9 @@ def test_closed_and_back(served: Served, code: int) -> None:
     async def scenario(world: World) -> None:
         client, events = await world.connected("ann")
         with pytest.raises(CentrifugeError):
-            await client.rpc("disconnect", world.say({"code": code, "reason": "come back"}), timeout=1)
+            await client.rpc(
+                "disconnect", world.say({"code": code, "reason": "come back"}), timeout=1
+            )
         await happens(events.queue, "connected")
         assert client.state == ClientState.CONNECTED
 
@@ -389,7 +398,9 @@ def test_closed_for_good(served: Served, code: int) -> None:
     async def scenario(world: World) -> None:
         client, events = await world.connected("ann")
         with pytest.raises(CentrifugeError):
-            await client.rpc("disconnect", world.say({"code": code, "reason": "stay away"}), timeout=1)
+            await client.rpc(
+                "disconnect", world.say({"code": code, "reason": "stay away"}), timeout=1
+            )
         context = await happens(events.queue, "disconnected")
         assert (context.code, context.reason) == (code, "stay away")
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from centrifuge.protocol import client_pb2
-from google.protobuf.internal.encoder import _VarintBytes
 
 from tests.protocols.conftest import House, Wire
-from tests.protocols.tongue import JsonTongue, ProtobufTongue
+from tests.protocols.tongue import SCHEMA, JsonTongue, ProtobufTongue, frame_of, reply_of
 
 UNABLE = (3506, "inappropriate protocol")
 BINARY = b"\xff\x00"
@@ -17,9 +15,9 @@ BINARY = b"\xff\x00"
 
 def publish_bytes(wire: Wire, channel: str, data: bytes) -> None:
     """Publish what is no JSON, in Protobuf."""
-    body = client_pb2.PublishRequest(channel=channel, data=data)
-    packed = client_pb2.Command(id=99, publish=body).SerializeToString()
-    wire.handler.message_received(_VarintBytes(len(packed)) + packed, is_text=False)
+    body = SCHEMA.PublishRequest(channel=channel, data=data)
+    frame = frame_of(SCHEMA.Command(id=99, publish=body))
+    wire.handler.message_received(frame, is_text=False)
 
 
 def enter(wire: Wire, channel: str) -> Any:
@@ -32,7 +30,7 @@ def enter(wire: Wire, channel: str) -> Any:
 def pushed(wire: Wire) -> list[bytes]:
     """Return the payloads of publications that a Protobuf client was sent."""
     sent, wire.transport.sent = wire.transport.sent, []
-    replies = [client_pb2.Reply.FromString(frame[2:-1]) for frame in sent]
+    replies = [reply_of(frame[1:-1]) for frame in sent]
     return [reply.push.pub.data for reply in replies if reply.push.HasField("pub")]
 
 

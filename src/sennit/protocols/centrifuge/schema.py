@@ -1,8 +1,8 @@
 """The protocol's messages for Protobuf: the number and the kind of each field (section 3).
 
-They are the structures of ``command`` and ``reply`` by the same names, as far as this server looks at
-their fields or writes them; a field that is not here is skipped by whoever does not know it. The
-messages are made when the program starts, so that nothing has to be generated.
+They are the structures of ``command`` and ``reply`` by the same names, as far as this server looks
+at their fields or writes them; a field that is not here is skipped by whoever does not know it.
+The messages are made when the program starts, so that nothing has to be generated.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ const Centrifuge = protobuf ? ProtobufCentrifuge : JsonCentrifuge;
 
 // A payload: in JSON a value, in Protobuf bytes.
 const say = (value) => (protobuf ? new TextEncoder().encode(JSON.stringify(value)) : value);
-const hear = (data) => (protobuf ? JSON.parse(new TextDecoder().decode(data)) : data);
+const hear = (data) => (protobuf && data !== undefined ? JSON.parse(new TextDecoder().decode(data)) : data);
 
 const channel = (namespace) => `${namespace}:js-${scenario}-${Date.now()}`;
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
