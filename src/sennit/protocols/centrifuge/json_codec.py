@@ -6,17 +6,10 @@ import msgspec
 
 from sennit.errors import RemoteProtocolError
 from sennit.model.code import DisconnectCode, disconnect
-from sennit.model.publication import ClientInfo, Publication
+from sennit.model.publication import Publication
 from sennit.protocols.centrifuge.command import Command
-from sennit.protocols.centrifuge.reply import (
-    Client,
-    JoinPush,
-    MessagePush,
-    Published,
-    Push,
-    Reply,
-    UnsubscribePush,
-)
+from sennit.protocols.centrifuge.push import PushCodec
+from sennit.protocols.centrifuge.reply import Reply
 
 __all__ = ["JSON", "JsonCodec"]
 
@@ -25,7 +18,7 @@ _encoder = msgspec.json.Encoder()
 _checker = msgspec.json.Decoder(msgspec.Raw)
 
 
-class JsonCodec:
+class JsonCodec(PushCodec):
     """Implements ``CentrifugeCodec``."""
 
     __slots__ = ()
@@ -68,26 +61,7 @@ class JsonCodec:
             Disconnect: 3506, its payload is not JSON.
         """
         _check(publication.data)
-        return self._push(Push(channel, pub=Published.of(publication)))
-
-    def encode_join(self, channel: str, info: ClientInfo) -> bytes:
-        """Return the push that says who joined."""
-        return self._push(Push(channel, join=JoinPush(Client.of(info))))
-
-    def encode_leave(self, channel: str, info: ClientInfo) -> bytes:
-        """Return the push that says who left."""
-        return self._push(Push(channel, leave=JoinPush(Client.of(info))))
-
-    def encode_unsubscribe(self, channel: str, code: int, reason: str) -> bytes:
-        """Return the push that ends a subscription."""
-        return self._push(Push(channel, unsubscribe=UnsubscribePush(code, reason)))
-
-    def encode_message(self, data: bytes) -> bytes:
-        """Return the push of an application's message."""
-        return self._push(Push(message=MessagePush(msgspec.Raw(data))))
-
-    def _push(self, push: Push) -> bytes:
-        return self.encode(Reply(push=push))
+        return super().encode_publication(channel, publication)
 
 
 def _check(payload: bytes | msgspec.Raw) -> None:

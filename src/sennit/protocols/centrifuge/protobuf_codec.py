@@ -11,17 +11,9 @@ from msgspec import Raw, Struct
 
 from sennit.errors import RemoteProtocolError
 from sennit.model.code import DisconnectCode
-from sennit.model.publication import ClientInfo, Publication
 from sennit.protocols.centrifuge.command import Command
-from sennit.protocols.centrifuge.reply import (
-    Client,
-    JoinPush,
-    MessagePush,
-    Published,
-    Push,
-    Reply,
-    UnsubscribePush,
-)
+from sennit.protocols.centrifuge.push import PushCodec
+from sennit.protocols.centrifuge.reply import Reply
 from sennit.protocols.centrifuge.schema import FIELDS, MESSAGES, Field
 
 __all__ = ["PROTOBUF", "ProtobufCodec"]
@@ -32,7 +24,7 @@ _LARGEST = 2**63 - 1
 """The largest offset: those of brokers are signed."""
 
 
-class ProtobufCodec:
+class ProtobufCodec(PushCodec):
     """Implements ``CentrifugeCodec``."""
 
     __slots__ = ()
@@ -65,29 +57,6 @@ class ProtobufCodec:
         target = BytesIO()
         serialize_length_prefixed(message, target)
         return target.getvalue()
-
-    def encode_publication(self, channel: str, publication: Publication) -> bytes:
-        """Return the push of a publication, whatever its payload is."""
-        return self._push(Push(channel, pub=Published.of(publication)))
-
-    def encode_join(self, channel: str, info: ClientInfo) -> bytes:
-        """Return the push that says who joined."""
-        return self._push(Push(channel, join=JoinPush(Client.of(info))))
-
-    def encode_leave(self, channel: str, info: ClientInfo) -> bytes:
-        """Return the push that says who left."""
-        return self._push(Push(channel, leave=JoinPush(Client.of(info))))
-
-    def encode_unsubscribe(self, channel: str, code: int, reason: str) -> bytes:
-        """Return the push that ends a subscription."""
-        return self._push(Push(channel, unsubscribe=UnsubscribePush(code, reason)))
-
-    def encode_message(self, data: bytes) -> bytes:
-        """Return the push of an application's message."""
-        return self._push(Push(message=MessagePush(Raw(data))))
-
-    def _push(self, push: Push) -> bytes:
-        return self.encode(Reply(push=push))
 
 
 def _structure_of(message: Any, kind: type[S]) -> S:

@@ -1,0 +1,53 @@
+"""The pushes, in words that any format has."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from msgspec import Raw
+
+from sennit.model.publication import ClientInfo, Publication
+from sennit.protocols.centrifuge.reply import (
+    Client,
+    JoinPush,
+    MessagePush,
+    Published,
+    Push,
+    Reply,
+    UnsubscribePush,
+)
+
+__all__ = ["PushCodec"]
+
+
+class PushCodec(ABC):
+    """What ``sennit.interfaces.Codec`` asks for, made of what a format makes of a reply."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def encode(self, reply: Reply) -> bytes:
+        """Return the payload of one reply or push."""
+
+    def encode_publication(self, channel: str, publication: Publication) -> bytes:
+        """Return the push of a publication."""
+        return self._push(Push(channel, pub=Published.of(publication)))
+
+    def encode_join(self, channel: str, info: ClientInfo) -> bytes:
+        """Return the push that says who joined."""
+        return self._push(Push(channel, join=JoinPush(Client.of(info))))
+
+    def encode_leave(self, channel: str, info: ClientInfo) -> bytes:
+        """Return the push that says who left."""
+        return self._push(Push(channel, leave=JoinPush(Client.of(info))))
+
+    def encode_unsubscribe(self, channel: str, code: int, reason: str) -> bytes:
+        """Return the push that ends a subscription."""
+        return self._push(Push(channel, unsubscribe=UnsubscribePush(code, reason)))
+
+    def encode_message(self, data: bytes) -> bytes:
+        """Return the push of an application's message."""
+        return self._push(Push(message=MessagePush(Raw(data))))
+
+    def _push(self, push: Push) -> bytes:
+        return self.encode(Reply(push=push))
