@@ -170,6 +170,11 @@ class FakeCodec:
     def encode_leave(self, channel: str, info: ClientInfo) -> bytes | None:
         return _json("leave", channel, info.user)
 
+    def encode_subscribe(
+        self, channel: str, position: StreamPosition | None, recoverable: bool, data: bytes | None
+    ) -> bytes | None:
+        return _json("subscribe", channel, None if position is None else position.offset)
+
     def encode_unsubscribe(self, channel: str, code: int, reason: str) -> bytes | None:
         return _json("unsubscribe", channel, code, reason)
 

@@ -190,6 +190,21 @@ class Codec(Protocol):
     def encode_leave(self, channel: str, info: ClientInfo) -> bytes | None:
         """Return the payload that says who left; ``None`` if this protocol does not say."""
 
+    def encode_subscribe(
+        self, channel: str, position: StreamPosition | None, recoverable: bool, data: bytes | None
+    ) -> bytes | None:
+        """Return the payload that tells of a subscription made by the server.
+
+        Args:
+            channel: its name.
+            position: where the client stands; ``None`` where it has no position.
+            recoverable: whether it may recover.
+            data: the application's payload, or ``None``.
+
+        Returns:
+            ``None`` if this protocol has no words for it: then there can be no such subscription.
+        """
+
     def encode_unsubscribe(self, channel: str, code: int, reason: str) -> bytes | None:
         """Return the payload that ends a subscription.
 

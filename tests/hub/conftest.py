@@ -14,6 +14,7 @@ from sennit.hub.app import App
 from sennit.hub.hub import Hub
 from sennit.hub.request import (
     ConnectRequest,
+    ConnectResult,
     Credentials,
     SubscribeRequest,
     SubscribeResult,
@@ -29,13 +30,15 @@ from tests.double import FakeCodec, FakeFraming, FakeTransport, LogKeeper, outco
 class Person:
     """A client of the hub: a session, and what it has received."""
 
-    def __init__(self, house: House, user: str) -> None:
+    def __init__(self, house: House, user: str, **options: Any) -> None:
         self.house = house
         self.transport = FakeTransport(house.framing)
         request = ConnectionRequest(path="/", address="127.0.0.1:1")
         self.session: Session = house.hub.open_session(self.transport, house.codec, request, "test")
+        self.welcomes: list[ConnectResult] = []
         self.connecting = self.session.connect(
-            ConnectRequest(token=user, connection=request, protocol="test")
+            ConnectRequest(token=user, connection=request, protocol="test", **options),
+            self.welcomes.append,
         )
         self.answers: list[SubscribeResult] = []
 
@@ -100,9 +103,9 @@ class House:
             outcome(self._hub.start())
         return self._hub
 
-    def person(self, user: str = "ann") -> Person:
+    def person(self, user: str = "ann", **options: Any) -> Person:
         """Return somebody who has connected."""
-        person = Person(self, user)
+        person = Person(self, user, **options)
         outcome(person.connecting)
         return person
 

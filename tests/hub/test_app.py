@@ -59,21 +59,30 @@ def test_one_name_once() -> None:
         app.raw("chat")
 
 
-def test_configuration_changes_options_and_keeps_handlers() -> None:
-    """What a configuration says replaces single options, or declares a namespace."""
+def test_one_channel_by_its_whole_name() -> None:
+    """``app.channel`` declares one channel, once, and nothing that is about many."""
     app = App()
-    room = app.namespace("room", presence=True)
-    handler = room.on_publish(lambda _session, _publication: None)
-    app.configure_namespace("room", history=History(1, 1), recovery=True)
-    assert room.options.presence
-    assert room.options.recovery
-    assert room.publish_handler is handler
-    assert room.publish_options().history_size == 1
-    assert app.configure_namespace("other", presence=True).options.presence
+    lobby = app.channel("lobby", presence=True)
+    assert lobby.options.presence
+    assert app.channels == {"lobby": lobby}
+    for name, options, words in (
+        ("lobby", {}, "twice"),
+        ("", {}, "printable ASCII"),
+        ("caf\u00e9", {}, "printable ASCII"),
+        ("other", {"pattern": "x"}, "is one"),
+        ("other", {"personal": True}, "is one"),
+    ):
+        with pytest.raises(ConfigurationError, match=words):
+            app.channel(name, **options)
+
+
+def test_unknown_option_is_named() -> None:
+    """An option that there is not is named; so is a text where a set of names belongs."""
+    app = App()
     with pytest.raises(ConfigurationError, match="no option 'colour'"):
-        app.configure_namespace("room", colour="red")
+        app.namespace("room", colour="red")  # type: ignore[call-arg]
     with pytest.raises(ConfigurationError, match="not the text"):
-        app.configure_namespace("room", allow_publish="client")
+        app.namespace("room", allow_publish="client")  # type: ignore[arg-type]
 
 
 def test_nothing_runs_before_it_is_served() -> None:

@@ -47,6 +47,7 @@ def _held(house: House, **options: bool) -> tuple[HeldBroker, Person]:
         allow_subscribe={"client"},
         presence=options.get("presence", False),
         join_leave=options.get("join_leave", False),
+        force_push_join_leave=options.get("join_leave", False),
     )
     return broker, house.person()
 

@@ -126,7 +126,8 @@ def test_connect_handler_says_who_it_is(
     """``on_connect`` gives a user, what others see, and a payload; ``None`` is anonymous."""
     house.app.on_connect(kind(answer))
     person = Person(house, "x")
-    result = outcome(person.connecting)
+    outcome(person.connecting)
+    (result,) = person.welcomes
     info = person.session.info
     assert (person.session.user, info.conn_info, result.data) == expected
     assert result.client == person.session.id

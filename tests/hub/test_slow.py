@@ -152,7 +152,9 @@ def test_recover_ends_the_subscription_so_that_the_client_recovers(house: House)
 
 def test_slow_client_that_goes_leaves_nothing(house: House) -> None:
     """Joins and leaves wait as publications do."""
-    house.app.namespace("room", join_leave=True, allow_subscribe={"client"})
+    house.app.namespace(
+        "room", join_leave=True, force_push_join_leave=True, allow_subscribe={"client"}
+    )
     person = _slow(house, limit=10_000)
     house.publish("room:a", 1)
     other = house.person("other")
@@ -164,7 +166,9 @@ def test_slow_client_that_goes_leaves_nothing(house: House) -> None:
 
 def test_joins_refused_by_a_full_transport_wait(house: House) -> None:
     """A join that a member of the group cannot take is kept like a publication."""
-    house.app.namespace("room", join_leave=True, allow_subscribe={"client"})
+    house.app.namespace(
+        "room", join_leave=True, force_push_join_leave=True, allow_subscribe={"client"}
+    )
     person = _slow(house, limit=10_000)
     house.person("other").subscribe("room:a")
     person.unblock()

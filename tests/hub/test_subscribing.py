@@ -226,7 +226,7 @@ def test_leaving_stops_delivery_and_frees_the_channel(house: House) -> None:
 
 def test_lost_connection_leaves_everything(house: House) -> None:
     """A connection that is gone is in no channel and in no presence."""
-    _room(house, presence=True, join_leave=True)
+    _room(house, presence=True, join_leave=True, force_push_join_leave=True)
     ann, bob = house.person("ann"), house.person("bob")
     ann.subscribe("room:a")
     bob.subscribe("room:a")
@@ -238,7 +238,7 @@ def test_lost_connection_leaves_everything(house: House) -> None:
 
 def test_join_is_told_after_the_answer_to_everybody(house: House) -> None:
     """A join reaches those who were there and the newcomer, behind the newcomer's answer."""
-    _room(house, join_leave=True)
+    _room(house, join_leave=True, force_push_join_leave=True)
     ann, bob = house.person("ann"), house.person("bob")
     ann.subscribe("room:a")
     bob.subscribe("room:a")

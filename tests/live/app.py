@@ -61,6 +61,7 @@ app.namespace(
     "room",
     presence=True,
     join_leave=True,
+    force_push_join_leave=True,
     history=History(size=100, ttl=600),
     recovery=True,
     allow_subscribe={"client"},
@@ -78,7 +79,13 @@ app.namespace(
 app.namespace("plain", allow_subscribe={"client"})
 app.namespace("closed")
 anybody: set[Grant] = {"client", "anonymous"}
-app.namespace("loud", join_leave=True, allow_subscribe=anybody, allow_publish=anybody)
+app.namespace(
+    "loud",
+    join_leave=True,
+    force_push_join_leave=True,
+    allow_subscribe=anybody,
+    allow_publish=anybody,
+)
 app.namespace("lossy", slow="drop-oldest", allow_subscribe=anybody, allow_publish=anybody)
 app.namespace(
     "again",

@@ -109,6 +109,7 @@ class House:
             "room",
             presence=True,
             join_leave=True,
+            force_push_join_leave=True,
             recovery=True,
             history=History(size=10, ttl=60),
             allow_subscribe={"client", "anonymous"},

@@ -7,23 +7,24 @@ between reading and subscribing, however late or out of step the broker answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError
 
-from sennit.hub.namespace import Namespace, is_granted
-from sennit.hub.payload import encode_payload
-from sennit.hub.request import SubscribeRequest, SubscribeResult
+from sennit.hub.namespace import Namespace
+from sennit.hub.permission import is_granted, is_open_to, is_private, listed_users
+from sennit.hub.request import SubscribeRequest, SubscribeResult, SubscriptionOptions
 from sennit.hub.subscription import ENDED, Subscription
 from sennit.model.code import DisconnectCode, ErrorCode, disconnect, reply_error
-from sennit.model.publication import HistoryPage, StreamPosition
+from sennit.model.publication import HistoryPage, Publication, StreamPosition
 
 if TYPE_CHECKING:
     from sennit.hub.hub import Hub
     from sennit.hub.session import Session
 
-__all__ = ["Admission"]
+__all__ = ["Admission", "server_side"]
 
 
 class Admission:
@@ -32,67 +33,125 @@ class Admission:
     Args:
         hub: the hub.
         session: the client.
-        request: what it wants.
+        request: what it wants, or what the server wants for it.
+        granted: how the server subscribes it; ``None`` where the client asks, and may be refused.
     """
 
-    __slots__ = ("_hub", "_present", "_request", "_session")
+    __slots__ = ("_granted", "_hub", "_present", "_request", "_session", "_subscription")
 
-    def __init__(self, hub: Hub, session: Session, request: SubscribeRequest) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        session: Session,
+        request: SubscribeRequest,
+        granted: SubscriptionOptions | None = None,
+    ) -> None:
         self._hub = hub
         self._session = session
         self._request = request
+        self._granted = granted
+        self._subscription: Subscription | None = None
         self._present = False
+
+    @property
+    def channel(self) -> str:
+        """The channel's name."""
+        return self._request.channel
 
     async def make(self, answer: Callable[[SubscribeResult], None]) -> None:
         """Subscribe; see :meth:`sennit.hub.session.Session.subscribe`."""
-        session = self._session
-        name = self._request.channel
-        namespace = self._hub.namespace_for_client(name)
-        session.check_room_for(name)
-        subscription = self._reserve(namespace)
+        result = await self.prepare()
         try:
-            result = await self._prepare(namespace, subscription)
+            answer(result)
         except BaseException:
-            session.release(subscription)
-            if self._present:
-                self._hub.forget_presence(subscription)
+            self.abandon()
             raise
-        answer(result)
-        subscription.channel.go_live(subscription, _top(result))
-        if subscription.state != ENDED:
-            self._hub.announce_join(subscription)
-        if subscription.ending is not None:
-            session.end_subscription(name, subscription.ending)
+        self.complete(result)
 
-    def _reserve(self, namespace: Namespace) -> Subscription:
-        options = namespace.options
-        readable = options.history is not None and is_granted(
-            options.allow_history, self._session.user, subscribed=True
-        )
-        recoverable = options.recovery or (readable and self._request.recoverable)
-        subscription = Subscription(
+    async def impose(self) -> None:
+        """Subscribe a client that has not asked, and tell it.
+
+        Raises:
+            ReplyError: as :meth:`prepare`; 108, its protocol has no words for it; 112, it is to be
+                given everything since a position, and cannot.
+        """
+        encode = self._session.codec.encode_subscribe
+        if encode(self.channel, None, False, None) is None:
+            raise reply_error(ErrorCode.NOT_AVAILABLE)
+        result = await self.prepare()
+        if result.was_recovering and not result.recovered:
+            self.abandon()
+            raise reply_error(ErrorCode.UNRECOVERABLE_POSITION)
+        position = result.position if result.positioned else None
+        payload = encode(self.channel, position, result.recoverable, result.data)
+        if payload is not None:
+            self._session.write(payload)
+        # The push has no room for what was recovered: it follows, as if it were published now.
+        self.complete(replace(result, publications=()), result.publications)
+
+    async def prepare(self) -> SubscribeResult:
+        """Do everything up to the answer; :meth:`complete` or :meth:`abandon` come next.
+
+        Raises:
+            ReplyError: it is refused, or failed; nothing is left of it.
+            Disconnect: likewise.
+            CancelledError: likewise, since the client is gone.
+        """
+        name = self._request.channel
+        namespace = self._hub.namespace_for(name)
+        self._session.check_room_for(name)
+        subscription = self._subscription = Subscription(
             self._session,
-            self._hub.channel(self._request.channel, namespace),
-            positioned=recoverable or (readable and self._request.positioned),
-            recoverable=recoverable,
-            join_leave=options.join_leave,
+            self._hub.channel(name, namespace),
+            server_side=self._granted is not None,
             limit=self._hub.settings.subscribe_buffer,
         )
         self._session.reserve(subscription)
-        return subscription
+        try:
+            return await self._prepare(namespace, subscription)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def complete(self, result: SubscribeResult, following: Sequence[Publication] = ()) -> None:
+        """Go live; the answer is written.
+
+        Args:
+            result: what the answer says.
+            following: publications that come after it, before any other.
+        """
+        subscription = self._subscription
+        if subscription is None:
+            return
+        subscription.channel.go_live(subscription, _top(result), following)
+        if subscription.state != ENDED:
+            self._hub.announce_join(subscription)
+        if subscription.ending is not None:
+            self._session.end_subscription(subscription.channel.name, subscription.ending)
+
+    def abandon(self) -> None:
+        """Undo what was prepared: no answer will be written."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is None:
+            return
+        self._session.release(subscription)
+        if self._present:
+            self._hub.forget_presence(subscription)
 
     async def _prepare(self, namespace: Namespace, subscription: Subscription) -> SubscribeResult:
         name = self._request.channel
         call = self._hub.handlers.call
-        data = await self._permit(namespace)
+        options = self._granted or await self._permit(namespace)
         await self._session.parted(name)
         self._check(subscription)
+        self._agree(subscription, namespace, options)
         await call("subscribing at the broker", subscription.channel.register, subscription)
         self._check(subscription)
-        result = SubscribeResult(data=data)
+        result = SubscribeResult(data=options.data)
         if subscription.positioned:
-            result = self._place(subscription, await self._read(namespace, subscription), data)
-        if namespace.options.presence:
+            page = await self._read(namespace, subscription)
+            result = self._place(subscription, page, options.data)
+        if subscription.present:
             self._present = True
             await call("adding presence", self._hub.presence.add, name, subscription.info)
         self._check(subscription)
@@ -100,21 +159,62 @@ class Admission:
             raise disconnect(DisconnectCode.INSUFFICIENT_STATE)
         return result
 
-    async def _permit(self, namespace: Namespace) -> bytes | None:
+    async def _permit(self, namespace: Namespace) -> SubscriptionOptions:
+        """Decide whether the client may subscribe (section 10), and how.
+
+        Raises:
+            ReplyError: 103, it may not; or what the handler says.
+        """
+        channel, user = self._request.channel, self._session.user
+        if is_private(channel):
+            raise reply_error(ErrorCode.PERMISSION_DENIED)
+        users = listed_users(channel)
+        if users is not None:
+            if not is_open_to(namespace.options, channel, user, False):
+                raise reply_error(ErrorCode.PERMISSION_DENIED)
+            return SubscriptionOptions()
         handler = namespace.subscribe_handler
         if handler is None:
-            if not is_granted(namespace.options.allow_subscribe, self._session.user, False):
+            if not is_granted(namespace.options.allow_subscribe, user, False):
                 raise reply_error(ErrorCode.PERMISSION_DENIED)
-            return None
-        data: bytes | None = await self._hub.handlers.call(
+            return SubscriptionOptions()
+        options: SubscriptionOptions = await self._hub.handlers.call(
             f"on_subscribe of {namespace.name!r}",
             handler,
             self._session,
-            self._request.channel,
+            channel,
             self._request,
-            convert=lambda answer: None if answer is None else encode_payload(answer),
+            convert=_options,
         )
-        return data
+        return options
+
+    def _agree(
+        self, subscription: Subscription, namespace: Namespace, options: SubscriptionOptions
+    ) -> None:
+        """Settle what the subscription is like: what is forced, and which wishes are granted."""
+        own, user, wish = namespace.options, self._session.user, self._request
+        # Who may miss a publication without being told is promised no position.
+        can = own.history is not None and not own.is_lossy
+        readable = is_granted(own.allow_history, user, subscribed=True)
+        recoverable = can and (
+            _either(options.force_recovery, own.recovery)
+            or (wish.recoverable and (readable or own.allow_recovery))
+        )
+        positioned = can and (
+            _either(options.force_positioning, own.positioning)
+            or (wish.positioned and (readable or own.allow_positioning))
+        )
+        told = wish.join_leave and is_granted(own.allow_presence, user, subscribed=True)
+        info = self._session.info
+        subscription.agree(
+            info if options.info is None else replace(info, chan_info=options.info),
+            positioned=positioned or recoverable,
+            recoverable=recoverable,
+            present=_either(options.presence, own.presence),
+            announced=_either(options.join_leave, own.join_leave),
+            join_leave=own.join_leave
+            and (_either(options.force_push_join_leave, own.force_push_join_leave) or told),
+        )
 
     async def _read(self, namespace: Namespace, subscription: Subscription) -> HistoryPage:
         recovering = self._request.recover and subscription.recoverable
@@ -152,6 +252,38 @@ class Admission:
     def _check(self, subscription: Subscription) -> None:
         if subscription.state == ENDED:
             raise CancelledError
+
+
+def server_side(
+    hub: Hub,
+    session: Session,
+    channel: str,
+    options: SubscriptionOptions,
+    position: StreamPosition | None = None,
+) -> Admission:
+    """Return the way in of a client that the server subscribes.
+
+    Args:
+        hub: the hub.
+        session: the client.
+        channel: where to.
+        options: how.
+        position: where the client says it stands; else what the options say.
+    """
+    held = position or options.recover_since
+    request = SubscribeRequest(
+        channel=channel, recover=held is not None, position=held or StreamPosition()
+    )
+    return Admission(hub, session, request, options)
+
+
+def _options(answer: Any) -> SubscriptionOptions:
+    """Return what an ``on_subscribe`` has answered with."""
+    return answer if isinstance(answer, SubscriptionOptions) else SubscriptionOptions(data=answer)
+
+
+def _either(override: bool | None, otherwise: bool) -> bool:
+    return otherwise if override is None else override
 
 
 def _closes(page: HistoryPage, position: StreamPosition) -> bool:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from twisted.internet.defer import Deferred
 
 from sennit.errors import ConfigurationError, NotRunning
-from sennit.hub.namespace import Grant, History, Namespace, NamespaceOptions, SlowPolicy
+from sennit.hub.namespace import (
+    Namespace,
+    NamespaceKeywords,
+    check_namespace_name,
+    namespace_options,
+)
 from sennit.hub.procedure import Procedure
 from sennit.hub.raw import RawRoute
+from sennit.hub.request import SubscriptionOptions
 from sennit.model.code import DisconnectCode, UnsubscribeCode
 from sennit.model.publication import ClientInfo, HistoryPage, StreamPosition
 
@@ -35,6 +40,7 @@ class App:
 
     def __init__(self) -> None:
         self.namespaces: dict[str, Namespace] = {}
+        self.channels: dict[str, Namespace] = {}
         self.procedures: dict[str, Procedure] = {}
         self.raw_routes: dict[str, RawRoute] = {}
         self.connect_handler: Callable[..., Any] | None = None
@@ -65,23 +71,12 @@ class App:
         self.message_handler = handler
         return handler
 
-    def namespace(  # noqa: PLR0913 - each option has a name of its own
-        self,
-        name: str,
-        *,
-        presence: bool = False,
-        join_leave: bool = False,
-        history: History | None = None,
-        recovery: bool = False,
-        slow: SlowPolicy = "disconnect",
-        conflate_key: str | None = None,
-        allow_subscribe: Iterable[Grant] = (),
-        allow_publish: Iterable[Grant] = (),
-        allow_presence: Iterable[Grant] = (),
-        allow_history: Iterable[Grant] = (),
-        pattern: str | None = None,
-    ) -> Namespace:
-        """Declare the channels ``name:…``; see :class:`sennit.hub.namespace.NamespaceOptions`.
+    def namespace(self, name: str, **options: Unpack[NamespaceKeywords]) -> Namespace:
+        """Declare the channels ``name:…``; ``""`` is for channels without a colon.
+
+        Args:
+            name: two or more letters, digits, ``-`` or ``_``; or empty.
+            options: those of :class:`sennit.hub.namespace.NamespaceOptions`.
 
         Raises:
             ConfigurationError: the name is taken or not a name, or the options contradict
@@ -89,36 +84,29 @@ class App:
         """
         if name in self.namespaces:
             raise ConfigurationError(f"the namespace {name!r} is declared twice")
-        options = NamespaceOptions(
-            presence=presence,
-            join_leave=join_leave,
-            history=history,
-            recovery=recovery,
-            slow=slow,
-            conflate_key=conflate_key,
-            allow_subscribe=frozenset(allow_subscribe),
-            allow_publish=frozenset(allow_publish),
-            allow_presence=frozenset(allow_presence),
-            allow_history=frozenset(allow_history),
-            pattern=pattern,
-        )
-        return self.namespaces.setdefault(name, Namespace(name, options))
+        check_namespace_name(name)
+        return self.namespaces.setdefault(name, Namespace(name, namespace_options(options)))
 
-    def configure_namespace(self, name: str, **options: Any) -> Namespace:
-        """Change options of a namespace, or declare it: what a configuration file says.
+    def channel(self, name: str, **options: Unpack[NamespaceKeywords]) -> Namespace:
+        """Declare one channel by its whole name; its namespace, if any, does not count for it.
+
+        Args:
+            name: the whole name, as clients say it.
+            options: those of :class:`sennit.hub.namespace.NamespaceOptions`, but for ``pattern``
+                and ``personal``, which are about many channels.
 
         Raises:
-            ConfigurationError: there is no such option, or the options contradict each other.
+            ConfigurationError: the name is taken or not a name, or the options contradict
+                each other.
         """
-        known = {field.name for field in dataclasses.fields(NamespaceOptions)}
-        unknown = sorted(set(options) - known)
-        if unknown:
-            raise ConfigurationError(f"namespace {name!r}: there is no option {unknown[0]!r}")
-        declared = self.namespaces.get(name)
-        if declared is None:
-            return self.namespace(name, **options)
-        declared.configure(dataclasses.replace(declared.options, **options))
-        return declared
+        if name in self.channels:
+            raise ConfigurationError(f"the channel {name!r} is declared twice")
+        if not name or not name.isascii() or not name.isprintable():
+            raise ConfigurationError(f"a channel's name is printable ASCII, not {name!r}")
+        made = namespace_options(options)
+        if made.pattern is not None or made.personal:
+            raise ConfigurationError(f"the channel {name!r} is one: no pattern, not personal")
+        return self.channels.setdefault(name, Namespace(name, made))
 
     def rpc(
         self, name: str, *, timeout: float | None = None, concurrency: int | None = None
@@ -196,6 +184,9 @@ class App:
         tags: Mapping[str, str] | None = None,
         idempotency_key: str = "",
         info: ClientInfo | None = None,
+        ephemeral: bool = False,
+        exclude: str = "",
+        delta: bool = False,
     ) -> Deferred[StreamPosition]:
         """Publish to a channel; fires when the broker has the publication for good.
 
@@ -208,15 +199,45 @@ class App:
             idempotency_key: a publication with a key that this channel has seen within five
                 minutes is not published again; the answer is the first one's.
             info: whom clients see as the publisher, if anybody.
+            ephemeral: it is for those who are there now, and is not kept.
+            exclude: the id of a connection that does not get it; of what is not kept only.
+            delta: clients that know how may be sent the difference to the one before.
 
         Raises:
             NotRunning: at once, the app is not served.
             TypeError: at once, the data has no JSON form, or its bytes are not JSON.
-            ReplyError: from the Deferred: 102, no such namespace; 107, a bad name.
+            ReplyError: from the Deferred: 102, no such namespace; 107, a bad name, or not what
+                the namespace takes.
         """
         return self.hub.publish(
-            channel, data, tags=tags, idempotency_key=idempotency_key, info=info
+            channel,
+            data,
+            tags=tags,
+            idempotency_key=idempotency_key,
+            info=info,
+            ephemeral=ephemeral,
+            exclude=exclude,
+            delta=delta,
         )
+
+    def subscribe(
+        self, user: str, channel: str, options: SubscriptionOptions | None = None
+    ) -> Deferred[None]:
+        """Subscribe every connection of a user to a channel; permissions do not apply.
+
+        Those that are subscribed already stay as they are. Clients hear of it as of a
+        subscription made by the server, and make it no more when they come back:
+        ``on_connect`` answers for that, by ``Credentials(subscriptions=…)``.
+
+        Returns:
+            Fires when it is done.
+
+        Raises:
+            NotRunning: at once, the app is not served.
+            ReplyError: from the Deferred: 102, no such namespace; 107, a bad name; 112, a client
+                cannot be given everything since ``options.recover_since``.
+        """
+        return self.hub.subscribe_user(user, channel, options or SubscriptionOptions())
 
     def presence(self, channel: str) -> Deferred[Mapping[str, ClientInfo]]:
         """Return who is subscribed, by connection id.

@@ -7,7 +7,7 @@ the channel's own deliveries, or who are slow are looked at one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -176,6 +176,8 @@ class Channel:
             return False
         offset = top.offset
         for publication in subscription.buffer:
+            if publication.ephemeral:
+                continue
             if publication.epoch != top.epoch:
                 return True
             if publication.offset > offset + 1:
@@ -183,20 +185,28 @@ class Channel:
             offset = max(offset, publication.offset)
         return self.epoch == top.epoch and self._offset is not None and offset < self._offset
 
-    def go_live(self, subscription: Subscription, top: StreamPosition) -> None:
+    def go_live(
+        self,
+        subscription: Subscription,
+        top: StreamPosition,
+        following: Sequence[Publication] = (),
+    ) -> None:
         """Write what was kept behind the answer, and join the others.
 
         Args:
             subscription: one that was registered, and whose answer is written.
             top: where the answer leaves the client.
+            following: what comes before what was kept.
         """
         kept, subscription.buffer = subscription.buffer, []
         subscription.state = TRACKED
         subscription.position = top
-        for publication in kept:
+        for publication in (*following, *kept):
             if subscription.state == ENDED:
                 return
-            if not subscription.positioned:
+            if publication.exclude == subscription.session.id:
+                continue
+            if not subscription.positioned or publication.ephemeral:
                 self._push(subscription, publication)
             elif publication.offset > subscription.position.offset:
                 self._push(subscription, publication)
@@ -270,7 +280,7 @@ class Channel:
         for subscription in list(self._apart):
             if subscription.state == BUFFERING:
                 subscription.keep(publication)
-            else:
+            elif subscription.session.id != publication.exclude:
                 self._deliver_apart(subscription, publication, frames)
         if repeated:
             return
@@ -296,7 +306,8 @@ class Channel:
                 unable.extend((subscription, why) for subscription in group.owners.values())
                 continue
             if frame is not None:
-                self._broadcast(group, self._waiting_frame(frame, publication))
+                waiting = self._waiting_frame(frame, publication)
+                self._broadcast_but(group, waiting, publication.exclude)
         for subscription in lost:
             self._lose(subscription)
         for subscription, reason in unable:
@@ -324,7 +335,7 @@ class Channel:
         if subscription.state == ENDED:
             return
         position = subscription.position
-        if subscription.positioned:
+        if subscription.positioned and not publication.ephemeral:
             if publication.epoch != position.epoch:
                 self._lose(subscription)
                 return
@@ -357,6 +368,21 @@ class Channel:
             subscription = group.owners.get(transport)
             if subscription is not None:
                 subscription.session.deliver(waiting, subscription)
+
+    def _broadcast_but(self, group: _Group, waiting: Waiting, excluded: str) -> None:
+        """Send a frame to all of a group but one session, by its id."""
+        session = self._hub.session(excluded) if excluded else None
+        transport = None if session is None else session.transport
+        if transport is None or transport not in group.owners:
+            self._broadcast(group, waiting)
+            return
+        group.members.discard(transport)
+        try:
+            self._broadcast(group, waiting)
+        finally:
+            # It may have left meanwhile: somebody found slow ended it.
+            if transport in group.owners:
+                group.members.add(transport)
 
     def _announce(self, frames: _Frames) -> None:
         # Those apart first: who is found slow by the broadcast has been served by then.

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -17,8 +17,9 @@ from sennit.hub.app import App
 from sennit.hub.channel import Channel
 from sennit.hub.handler import HandlerRunner
 from sennit.hub.namespace import Namespace
-from sennit.hub.payload import encode_payload
+from sennit.hub.payload import check_format, encode_payload
 from sennit.hub.procedure import RunningProcedure
+from sennit.hub.request import SubscriptionOptions
 from sennit.hub.session import Session
 from sennit.hub.setting import HubSettings
 from sennit.hub.subscription import Subscription
@@ -79,6 +80,7 @@ class Hub:
         self.dropped: Counter[str] = Counter()
         self._channels: dict[str, Channel] = {}
         self._sessions: dict[str, set[Session]] = {}
+        self._by_id: dict[str, Session] = {}
         self._procedures: dict[str, RunningProcedure] = {}
 
     # -- life ------------------------------------------------------------------------------------
@@ -125,15 +127,34 @@ class Hub:
     @property
     def sessions(self) -> Iterable[Session]:
         """Every connected session."""
-        for sessions in self._sessions.values():
-            yield from sessions
+        return self._by_id.values()
+
+    def session(self, client: str) -> Session | None:
+        """Return a connected session by the connection's id."""
+        return self._by_id.get(client)
+
+    def check_room_for(self, user: str) -> None:
+        """Check that a user may have one more connection.
+
+        Raises:
+            Disconnect: 3504, there are as many as may be.
+        """
+        limit = self.settings.connections_per_user
+        if limit and user and len(self._sessions.get(user, ())) >= limit:
+            raise disconnect(DisconnectCode.CONNECTION_LIMIT)
+
+    def sessions_of(self, user: str) -> Iterable[Session]:
+        """Return the connected sessions of a user."""
+        return tuple(self._sessions.get(user, ()))
 
     def add_session(self, session: Session) -> None:
         """Note that a session has connected."""
+        self._by_id[session.id] = session
         self._sessions.setdefault(session.user, set()).add(session)
 
     def remove_session(self, session: Session) -> None:
         """Note that a session is gone."""
+        self._by_id.pop(session.id, None)
         sessions = self._sessions.get(session.user)
         if sessions is not None:
             sessions.discard(session)
@@ -148,13 +169,30 @@ class Hub:
     def disconnect_user(self, user: str, code: int, reason: str) -> None:
         """End every session of a user."""
         why = Disconnect(code, reason)
-        for session in list(self._sessions.get(user, ())):
+        for session in self.sessions_of(user):
             session.end(why)
 
     def unsubscribe_user(self, user: str, channel: str, code: int, reason: str = "") -> None:
         """End every subscription of a user to a channel."""
-        for session in list(self._sessions.get(user, ())):
+        for session in self.sessions_of(user):
             session.end_subscription(channel, code, reason)
+
+    def subscribe_user(
+        self, user: str, channel: str, options: SubscriptionOptions
+    ) -> Deferred[None]:
+        """Subscribe every session of a user; see :meth:`sennit.App.subscribe`."""
+        return Deferred.fromCoroutine(self._subscribe_user(user, channel, options))
+
+    async def _subscribe_user(self, user: str, channel: str, options: SubscriptionOptions) -> None:
+        self.namespace_for(channel)
+        subscribing = [
+            session.subscribe_server_side(channel, options) for session in self.sessions_of(user)
+        ]
+        outcomes: Any = await DeferredList(subscribing, consumeErrors=True)
+        for succeeded, outcome in outcomes:
+            # Who is gone meanwhile has not failed.
+            if not succeeded and not outcome.check(CancelledError):
+                outcome.raiseException()
 
     async def call(self, session: Session, method: str, data: bytes) -> bytes:
         """Call a procedure for a client.
@@ -187,6 +225,9 @@ class Hub:
             raise reply_error(ErrorCode.BAD_REQUEST, "a channel's name is printable ASCII")
         if len(channel) > self.settings.channel_length:
             raise reply_error(ErrorCode.BAD_REQUEST, "the channel's name is too long")
+        declared = self.app.channels.get(channel)
+        if declared is not None:
+            return declared
         name, colon, rest = channel.removeprefix("$").partition(":")
         if not colon:
             name, rest = "", name
@@ -195,18 +236,6 @@ class Hub:
             raise reply_error(ErrorCode.UNKNOWN_CHANNEL)
         if not namespace.fits(rest):
             raise reply_error(ErrorCode.BAD_REQUEST, "the channel's name does not fit its pattern")
-        return namespace
-
-    def namespace_for_client(self, channel: str) -> Namespace:
-        """Return what a channel can do, for a client's request.
-
-        Raises:
-            ReplyError: as :meth:`namespace_for`; 103, the name is of a private (``$``) or a
-                user-limited (``#``) channel, which nobody can prove a right to here.
-        """
-        namespace = self.namespace_for(channel)
-        if channel.startswith("$") or "#" in channel:
-            raise reply_error(ErrorCode.PERMISSION_DENIED)
         return namespace
 
     def channel(self, name: str, namespace: Namespace) -> Channel:
@@ -229,10 +258,19 @@ class Hub:
         tags: Mapping[str, str] | None = None,
         idempotency_key: str = "",
         info: ClientInfo | None = None,
+        ephemeral: bool = False,
+        exclude: str = "",
+        delta: bool = False,
     ) -> Deferred[StreamPosition]:
         """Publish for the application; see :meth:`sennit.App.publish`."""
         publication = Publication(
-            encode_payload(data), info=info, tags=dict(tags or {}), channel=channel
+            encode_payload(data),
+            info=info,
+            tags=dict(tags or {}),
+            channel=channel,
+            ephemeral=ephemeral,
+            exclude=exclude,
+            delta=delta,
         )
         return Deferred.fromCoroutine(self._publish(channel, publication, idempotency_key))
 
@@ -245,14 +283,20 @@ class Hub:
         """Give a publication to the broker and return where it stands.
 
         Raises:
-            ReplyError: 100, the broker failed; it may or may not be kept.
+            ReplyError: 107, it is not what the namespace takes, or would leave somebody out of
+                what is kept; 100, the broker failed; it may or may not be kept.
         """
+        options = namespace.options
+        check_format(publication.data, options.publication_data_format)
+        kept = options.history is not None and not publication.ephemeral
+        if publication.exclude and kept:
+            raise reply_error(ErrorCode.BAD_REQUEST, "what is kept leaves nobody out")
         result: PublishResult = await self.handlers.call(
             "publishing at the broker",
             self.broker.publish,
             channel,
             publication,
-            namespace.publish_options(key),
+            namespace.publish_options(key, ephemeral=publication.ephemeral),
         )
         return result.position
 
@@ -301,24 +345,25 @@ class Hub:
     # -- who comes and goes ----------------------------------------------------------------------
 
     def announce_join(self, subscription: Subscription) -> None:
-        """Tell all nodes that somebody subscribed, where the namespace wants it told."""
-        channel = subscription.channel
-        if channel.namespace.options.join_leave:
+        """Tell all nodes that somebody subscribed, where that is to be told."""
+        if subscription.announced:
             self.handlers.notify(
-                "publishing a join", self.broker.publish_join, channel.name, subscription.info
+                "publishing a join",
+                self.broker.publish_join,
+                subscription.channel.name,
+                subscription.info,
             )
 
     async def announce_leave(self, subscription: Subscription) -> None:
         """Take a subscriber out of presence and tell all nodes; failures are logged."""
-        channel = subscription.channel
-        options = channel.namespace.options
+        channel = subscription.channel.name
         try:
-            if options.presence:
-                await self.presence.remove(channel.name, subscription.info.client)
-            if options.join_leave:
-                await self.broker.publish_leave(channel.name, subscription.info)
+            if subscription.present:
+                await self.presence.remove(channel, subscription.info.client)
+            if subscription.announced:
+                await self.broker.publish_leave(channel, subscription.info)
         except Exception:
-            _log.failure("the leave of {name} could not be told", name=channel.name)
+            _log.failure("the leave of {name} could not be told", name=channel)
 
     def forget_presence(self, subscription: Subscription) -> None:
         """Take somebody out of presence whose subscription was not made after all."""

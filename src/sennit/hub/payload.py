@@ -6,9 +6,10 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
+from sennit.hub.namespace import DataFormat
 from sennit.model.code import ErrorCode, reply_error
 
-__all__ = ["decode_payload", "encode_payload"]
+__all__ = ["check_format", "decode_payload", "encode_payload"]
 
 T = TypeVar("T")
 
@@ -26,12 +27,44 @@ def encode_payload(value: Any) -> bytes:
     if not isinstance(value, bytes):
         return msgspec.json.encode(value)
     try:
-        value.decode()  # which the checker leaves to whoever decodes the strings
-        _checker.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        _check_json(value)
+    except ValueError as error:
         # Spliced into a frame as they are, they would break it for its reader.
         raise TypeError(f"bytes are a payload only if they are JSON: {error}") from error
     return value
+
+
+def check_format(data: bytes, form: DataFormat | None) -> None:
+    """Check a payload to be published against what the namespace says it must be.
+
+    Raises:
+        ReplyError: 107, it is empty, or not of that format.
+    """
+    if form == "binary":
+        return
+    if not data:
+        raise reply_error(ErrorCode.BAD_REQUEST, "a publication needs a payload")
+    if form is None:
+        return
+    try:
+        _check_json(data)
+    except ValueError as error:
+        raise reply_error(ErrorCode.BAD_REQUEST, f"the payload is not JSON: {error}") from error
+    if form == "json_object" and not data.lstrip(b" \t\r\n").startswith(b"{"):
+        raise reply_error(ErrorCode.BAD_REQUEST, "the payload is not a JSON object")
+
+
+def _check_json(data: bytes) -> None:
+    """Check that a payload is JSON.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        data.decode()  # which the checker leaves to whoever decodes the strings
+        _checker.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 @overload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ __all__ = [
     "Credentials",
     "SubscribeRequest",
     "SubscribeResult",
+    "SubscriptionOptions",
 ]
 
 
@@ -32,6 +33,8 @@ class ConnectRequest:
             lower-case names. Unlike ``connection.headers`` no proxy has seen them.
         connection: the HTTP request that the connection began with.
         protocol: ``"centrifuge"`` or ``"raw"``.
+        subscriptions: where the client stands in channels that the server had subscribed it to.
+        credentials: who the client is by its token, or ``None`` without one.
     """
 
     token: str = ""
@@ -41,6 +44,8 @@ class ConnectRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     connection: ConnectionRequest = field(default_factory=lambda: ConnectionRequest(path="/"))
     protocol: str = ""
+    subscriptions: Mapping[str, StreamPosition] = field(default_factory=dict)
+    credentials: Credentials | None = None
 
     @property
     def address(self) -> str:
@@ -56,6 +61,64 @@ class ConnectRequest:
         return decode_payload(self.data or b"", form)
 
 
+class SubscriptionOptions:
+    """How somebody is subscribed: by the server, or as ``on_subscribe`` answers.
+
+    What is ``None`` is as the namespace says.
+
+    Args:
+        info: shown to others in this channel, beside the user id: any JSON value, or JSON as
+            ``bytes``.
+        data: the application's payload for the client: likewise.
+        expire_at: when the subscription ends unless it is renewed, in seconds since 1970; ``None``
+            for never.
+        presence: whether the subscriber is in presence, where the namespace keeps it or not.
+        join_leave: whether others are told of the subscriber, where the namespace tells or not.
+        force_push_join_leave: whether the subscriber is told who joins and leaves.
+        force_positioning: whether the subscriber has a position. Needs the namespace's history.
+        force_recovery: whether the subscriber can recover. Likewise.
+        recover_since: a position that the client is known to hold: it is given what came after.
+
+    Raises:
+        TypeError: ``info`` or ``data`` has no JSON form.
+    """
+
+    __slots__ = (
+        "data",
+        "expire_at",
+        "force_positioning",
+        "force_push_join_leave",
+        "force_recovery",
+        "info",
+        "join_leave",
+        "presence",
+        "recover_since",
+    )
+
+    def __init__(  # noqa: PLR0913 - each option has a name of its own
+        self,
+        *,
+        info: Any = None,
+        data: Any = None,
+        expire_at: float | None = None,
+        presence: bool | None = None,
+        join_leave: bool | None = None,
+        force_push_join_leave: bool | None = None,
+        force_positioning: bool | None = None,
+        force_recovery: bool | None = None,
+        recover_since: StreamPosition | None = None,
+    ) -> None:
+        self.info = None if info is None else encode_payload(info)
+        self.data = None if data is None else encode_payload(data)
+        self.expire_at = expire_at
+        self.presence = presence
+        self.join_leave = join_leave
+        self.force_push_join_leave = force_push_join_leave
+        self.force_positioning = force_positioning
+        self.force_recovery = force_recovery
+        self.recover_since = recover_since
+
+
 class Credentials:
     """Who a client is: what ``on_connect`` answers with.
 
@@ -64,12 +127,15 @@ class Credentials:
         info: shown to others beside the user id: any JSON value, or JSON as ``bytes``.
         data: the application's payload for the client: likewise.
         state: what handlers will find in ``session.state``; never sent.
+        subscriptions: channels that the client is subscribed to without asking, or how, by name.
+        expire_at: when the connection ends unless it is renewed, in seconds since 1970; ``None``
+            for never.
 
     Raises:
         TypeError: ``info`` or ``data`` has no JSON form.
     """
 
-    __slots__ = ("data", "info", "state", "user")
+    __slots__ = ("data", "expire_at", "info", "state", "subscriptions", "user")
 
     def __init__(
         self,
@@ -78,19 +144,36 @@ class Credentials:
         info: Any = None,
         data: Any = None,
         state: Mapping[str, Any] | None = None,
+        subscriptions: Iterable[str] | Mapping[str, SubscriptionOptions] = (),
+        expire_at: float | None = None,
     ) -> None:
         self.user = user
         self.info = None if info is None else encode_payload(info)
         self.data = None if data is None else encode_payload(data)
         self.state = dict(state or {})
+        self.subscriptions: dict[str, SubscriptionOptions] = (
+            dict(subscriptions)
+            if isinstance(subscriptions, Mapping)
+            else {channel: SubscriptionOptions() for channel in subscriptions}
+        )
+        self.expire_at = expire_at
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectResult:
-    """The answer to a connect: the connection's id, and the application's payload."""
+    """The answer to a connect.
+
+    Attributes:
+        client: the connection's id.
+        data: the application's payload, or ``None``.
+        subscriptions: what the server has subscribed the client to: all of it.
+        ttl: seconds until the connection expires, at least 1; ``None`` for never.
+    """
 
     client: str
     data: bytes | None = None
+    subscriptions: Mapping[str, SubscribeResult] = field(default_factory=dict)
+    ttl: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +190,7 @@ class SubscribeRequest:
         recoverable: the client wishes to recover after a break.
         join_leave: the client wishes to hear of others who join and leave.
         strict_recovery: the client prefers error 112 to ``recovered=False``.
+        delta: how the client can take publications as differences: ``"fossil"``, or empty.
     """
 
     channel: str
@@ -118,6 +202,7 @@ class SubscribeRequest:
     recoverable: bool = False
     join_leave: bool = False
     strict_recovery: bool = False
+    delta: str = ""
 
     def decode(self, form: Any = Any) -> Any:
         """Return :attr:`data` as a Python value of this type (``None`` where none was sent).
@@ -141,6 +226,8 @@ class SubscribeResult:
         recovered: ``publications`` are all that was missed; never part of it.
         publications: what was missed, in ascending order.
         data: the application's payload as JSON bytes, or ``None``.
+        ttl: seconds until the subscription expires, at least 1; ``None`` for never.
+        delta: publications may come as differences.
     """
 
     position: StreamPosition = StreamPosition()  # noqa: RUF009 (frozen)
@@ -150,3 +237,5 @@ class SubscribeResult:
     recovered: bool = False
     publications: tuple[Publication, ...] = ()
     data: bytes | None = None
+    ttl: int | None = None
+    delta: bool = False

@@ -6,19 +6,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from sennit.errors import Disconnect
-from sennit.hub.admission import Admission
-from sennit.hub.namespace import Grant, is_granted
+from sennit.hub.admission import Admission, server_side
+from sennit.hub.entry import Entry
+from sennit.hub.namespace import Grant, Namespace
 from sennit.hub.outbox import Outbox, Waiting
-from sennit.hub.payload import encode_payload
+from sennit.hub.payload import check_format, encode_payload
+from sennit.hub.permission import is_granted, is_open_to
 from sennit.hub.request import (
     ConnectRequest,
     ConnectResult,
     Credentials,
     SubscribeRequest,
     SubscribeResult,
+    SubscriptionOptions,
 )
 from sennit.hub.subscription import BUFFERING, ENDED, Subscription
 from sennit.interfaces import Codec, Transport
@@ -155,7 +158,8 @@ class Session:
         """End a subscription and tell the client why; nothing happens if there is none.
 
         A code below 2500 is final; from 2500 on an SDK subscribes again, and recovers. Where the
-        protocol has no words for it the connection ends, for good or to come back.
+        protocol has no words for it the connection ends, for good or to come back. So it does
+        where the server made the subscription, and the client should have it again.
         """
         subscription = self._subscriptions.get(channel)
         if subscription is None or subscription.state == ENDED:
@@ -166,6 +170,9 @@ class Session:
             return
         self._leave(subscription, code)
         reason = reason or unsubscribe_reason(code)
+        if subscription.server_side and code in _ENDS_OF_CONNECTION:
+            self.end(disconnect(_ENDS_OF_CONNECTION[code]))
+            return
         payload = self.codec.encode_unsubscribe(channel, code, reason)
         if payload is not None:
             self.write(payload)
@@ -176,26 +183,24 @@ class Session:
 
     # -- for protocols: the connection -----------------------------------------------------------
 
-    def connect(self, request: ConnectRequest) -> Deferred[ConnectResult]:
-        """Let the client in, if the application does."""
-        return Deferred.fromCoroutine(self._connect(request))
+    def connect(
+        self, request: ConnectRequest, answer: Callable[[ConnectResult], None]
+    ) -> Deferred[None]:
+        """Let the client in, if the application does.
 
-    async def _connect(self, request: ConnectRequest) -> ConnectResult:
-        handler = self._hub.app.connect_handler
-        credentials = Credentials()
-        if handler is not None:
-            credentials = await self._hub.handlers.call(
-                "on_connect", handler, request, convert=_credentials
-            )
-        if self.ended:
-            raise CancelledError
+        Args:
+            request: what the client says.
+            answer: called with the result, at the one moment when its reply must be written:
+                before any push, and after nothing of the subscriptions in it was lost.
+        """
+        return Deferred.fromCoroutine(Entry(self._hub, self, request).make(answer))
+
+    def enter(self, credentials: Credentials) -> None:
+        """Become who the application says it is."""
         self.user = credentials.user
         self.info = ClientInfo(credentials.user, self.id, credentials.info)
         if credentials.state:
             self.state.update(credentials.state)
-        self.connected = True
-        self._hub.add_session(self)
-        return ConnectResult(self.id, credentials.data)
 
     def end(self, why: Disconnect) -> None:
         """End the connection with this code and reason; its subscriptions end at once."""
@@ -281,6 +286,26 @@ class Session:
         """
         return Deferred.fromCoroutine(Admission(self._hub, self, request).make(answer))
 
+    def subscribe_server_side(
+        self, channel: str, options: SubscriptionOptions | None = None
+    ) -> Deferred[None]:
+        """Subscribe the client to a channel without its asking, and tell it.
+
+        One that is subscribed already, or is about to be, stays as it is.
+
+        Returns:
+            Fires when it is subscribed.
+
+        Raises:
+            ReplyError: from the Deferred: 102, no such namespace; 106, it has as many as may be;
+                108, its protocol has no words for it; 112, it cannot be given everything since
+                ``options.recover_since``.
+        """
+        if channel in self._subscriptions or self.ended:
+            return succeed(None)
+        admission = server_side(self._hub, self, channel, options or SubscriptionOptions())
+        return Deferred.fromCoroutine(admission.impose())
+
     def unsubscribe(self, channel: str) -> Deferred[None]:
         """End a subscription because the client wants it; fine if there is none."""
         return Deferred.fromCoroutine(self._unsubscribe(channel))
@@ -346,10 +371,9 @@ class Session:
         return Deferred.fromCoroutine(self._publish(channel, data))
 
     async def _publish(self, channel: str, data: bytes) -> StreamPosition:
-        namespace = self._hub.namespace_for_client(channel)
-        if not data:
-            raise reply_error(ErrorCode.BAD_REQUEST)
-        publication = Publication(data, info=self.info)
+        namespace = self._namespace(channel)
+        check_format(data, namespace.options.publication_data_format)
+        publication = Publication(data, info=self._info_in(channel))
         handler = namespace.publish_handler
         if handler is not None:
 
@@ -396,7 +420,7 @@ class Session:
     async def _history(
         self, channel: str, limit: int, since: StreamPosition | None, reverse: bool
     ) -> HistoryPage:
-        options = self._hub.namespace_for_client(channel).options
+        options = self._namespace(channel).options
         if options.history is None:
             raise reply_error(ErrorCode.NOT_AVAILABLE)
         self._check(options.allow_history, channel)
@@ -417,19 +441,35 @@ class Session:
         await self._hub.handlers.call("on_message", handler, self, data)
 
     def _check_presence(self, channel: str) -> None:
-        options = self._hub.namespace_for_client(channel).options
+        options = self._namespace(channel).options
         if not options.presence:
             raise reply_error(ErrorCode.NOT_AVAILABLE)
         self._check(options.allow_presence, channel)
+
+    def _namespace(self, channel: str) -> Namespace:
+        """Return what a channel can do, for this client.
+
+        Raises:
+            ReplyError: 102 or 107, there is no such channel; 103, it is not for this client.
+        """
+        namespace = self._hub.namespace_for(channel)
+        if not is_open_to(namespace.options, channel, self.user, self.is_subscribed(channel)):
+            raise reply_error(ErrorCode.PERMISSION_DENIED)
+        return namespace
+
+    def _info_in(self, channel: str) -> ClientInfo:
+        """Return the client as others in a channel see it."""
+        subscription = self._subscriptions.get(channel)
+        return self.info if subscription is None else subscription.info
 
     def _check(self, grant: frozenset[Grant], channel: str) -> None:
         if not is_granted(grant, self.user, self.is_subscribed(channel)):
             raise reply_error(ErrorCode.PERMISSION_DENIED)
 
 
-def _credentials(answer: Any) -> Credentials:
-    if answer is None:
-        return Credentials()
-    if not isinstance(answer, Credentials):
-        raise TypeError(f"on_connect returns Credentials or None, not {type(answer).__name__}")
-    return answer
+_ENDS_OF_CONNECTION: dict[int, DisconnectCode] = {
+    UnsubscribeCode.INSUFFICIENT_STATE: DisconnectCode.INSUFFICIENT_STATE,
+    UnsubscribeCode.EXPIRED: DisconnectCode.SUBSCRIPTION_EXPIRED,
+    UnsubscribeCode.STATE_INVALIDATED: DisconnectCode.STATE_INVALIDATED,
+}
+"""What is said in place of these where the server subscribed the client, which could not again."""

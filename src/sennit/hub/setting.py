@@ -15,7 +15,10 @@ class HubSettings:
         queue_limit: bytes that may wait for one connection that does not read; over it the slow
             policy of the channel decides, and for everything else the client is disconnected
             with 3008.
-        channel_limit: subscriptions of one connection; one more gets error 106.
+        channel_limit: subscriptions of one connection; one more gets error 106, or, where the
+            server makes it at connect, ends the connection with 3505.
+        connections_per_user: connections of one user id; one more is ended with 3504. ``None`` for
+            any number.
         channel_length: bytes in a channel's name; a longer one gets error 107.
         recovery_limit: publications brought back in one recovery; a wider gap is not recovered.
         history_limit: publications in one answer to a history request; fewer are given.
@@ -27,6 +30,7 @@ class HubSettings:
 
     queue_limit: int = 1024 * 1024
     channel_limit: int = 128
+    connections_per_user: int | None = None
     channel_length: int = 255
     recovery_limit: int = 300
     history_limit: int = 300

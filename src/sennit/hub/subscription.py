@@ -39,42 +39,44 @@ class Subscription:
     Args:
         session: whose it is.
         channel: where.
+        server_side: whether the server made it, not the client.
+        limit: publications that may be buffered while it is being made.
+
+    Attributes:
         positioned: whether gaps must be noticed.
         recoverable: whether the client may recover later.
+        present: whether it stands in presence.
+        announced: whether others are told of it.
         join_leave: whether it is told who joins and leaves.
-        limit: publications that may be buffered while it is being made.
+        info: the subscriber, as others in the channel see it.
+        key: what it must share with others to be sent one frame by one call.
     """
 
     __slots__ = (
+        "announced",
         "buffer",
         "channel",
         "ending",
+        "info",
         "join_leave",
         "key",
         "limit",
         "overflown",
         "position",
         "positioned",
+        "present",
         "recoverable",
+        "server_side",
         "session",
         "state",
     )
 
     def __init__(
-        self,
-        session: Session,
-        channel: Channel,
-        *,
-        positioned: bool,
-        recoverable: bool,
-        join_leave: bool,
-        limit: int,
+        self, session: Session, channel: Channel, *, server_side: bool, limit: int
     ) -> None:
         self.session = session
         self.channel = channel
-        self.positioned = positioned
-        self.recoverable = recoverable
-        self.join_leave = join_leave
+        self.server_side = server_side
         self.limit = limit
         self.state = BUFFERING
         self.buffer: list[Publication] = []
@@ -82,12 +84,27 @@ class Subscription:
         self.ending: int | None = None
         """The code with which it must end as soon as it is answered."""
         self.position = StreamPosition()
-        self.key = GroupKey(session.codec, session.transport.framing, positioned, join_leave)
+        self.agree(session.info)
 
-    @property
-    def info(self) -> ClientInfo:
-        """The subscriber, as others in the channel see it."""
-        return self.session.info
+    def agree(
+        self,
+        info: ClientInfo,
+        *,
+        positioned: bool = False,
+        recoverable: bool = False,
+        present: bool = False,
+        announced: bool = False,
+        join_leave: bool = False,
+    ) -> None:
+        """Set what it is like, once that is known; before it is registered with its channel."""
+        self.info = info
+        self.positioned = positioned
+        self.recoverable = recoverable
+        self.present = present
+        self.announced = announced
+        self.join_leave = join_leave
+        session = self.session
+        self.key = GroupKey(session.codec, session.transport.framing, positioned, join_leave)
 
     def keep(self, publication: Publication) -> None:
         """Keep a publication that arrives before the answer is written."""

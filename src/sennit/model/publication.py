@@ -51,6 +51,10 @@ class Publication:
         info: who published it, for publications of clients; ``None`` for those of the server.
         tags: small text labels, sent along.
         channel: where it was, or is to be, published.
+        ephemeral: whether it is for those who are there now: not kept, without an offset.
+        exclude: the id of a connection that does not get it, or empty. Only what is not kept can
+            leave somebody out, since recovery brings what is kept to everybody.
+        delta: whether it may be sent as a difference to the one before.
     """
 
     data: bytes
@@ -59,6 +63,9 @@ class Publication:
     info: ClientInfo | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     channel: str = ""
+    ephemeral: bool = False
+    exclude: str = ""
+    delta: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sennit.hub.request import ConnectRequest, SubscribeRequest
 from sennit.hub.session import Session
 from sennit.interfaces import Accepted, Transport
 from sennit.model.code import DisconnectCode, ErrorCode, disconnect
-from sennit.model.publication import ClientInfo, Publication
+from sennit.model.publication import ClientInfo, Publication, StreamPosition
 from sennit.model.request import Closed, ConnectionRequest
 
 __all__ = ["PING_INTERVAL", "RawCodec", "RawMount"]
@@ -58,6 +58,11 @@ class RawCodec:
 
     def encode_leave(self, channel: str, info: ClientInfo) -> None:
         """There are no words for it."""
+
+    def encode_subscribe(
+        self, channel: str, position: StreamPosition | None, recoverable: bool, data: bytes | None
+    ) -> None:
+        """There are no words for it: a connection has the one channel of its address."""
 
     def encode_unsubscribe(self, channel: str, code: int, reason: str) -> None:
         """There are no words for it: the connection ends instead."""
@@ -184,7 +189,8 @@ class RawDriver:
     async def _enter(self) -> None:
         try:
             await self._session.connect(
-                ConnectRequest(connection=self._request, protocol="raw", name="raw")
+                ConnectRequest(connection=self._request, protocol="raw", name="raw"),
+                lambda _: None,
             )
             await self._session.subscribe(SubscribeRequest(channel=self._channel), lambda _: None)
         except ReplyError as error:

@@ -101,6 +101,7 @@ room = app.namespace(
     pattern=ROOM,
     presence=True,
     join_leave=True,
+    force_push_join_leave=True,
     history=History(size=200, ttl=24 * 3600),
     recovery=True,
     allow_presence={"subscriber"},

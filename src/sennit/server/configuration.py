@@ -47,7 +47,7 @@ import msgspec
 
 from sennit.errors import ConfigurationError
 from sennit.hub.app import App
-from sennit.hub.namespace import Grant, History, NamespaceOptions
+from sennit.hub.namespace import History, NamespaceOptions
 from sennit.hub.setting import HubSettings
 from sennit.net.setting import WebSocketSettings
 from sennit.protocols.centrifuge.setting import ProtocolSettings
@@ -209,13 +209,9 @@ _TOP: dict[str, Any] = {
     "log_level": LogLevelName,
 }
 _NAMESPACE: dict[str, Any] = {
-    **typing.get_type_hints(NamespaceOptions),
-    "history": History,
-    "conflate_key": str,
-    "pattern": str,
-    **dict.fromkeys(
-        ("allow_subscribe", "allow_publish", "allow_presence", "allow_history"), frozenset[Grant]
-    ),
+    # A file has no None: what is not there is not said.
+    key: typing.get_args(form)[0] if type(None) in typing.get_args(form) else form
+    for key, form in typing.get_type_hints(NamespaceOptions).items()
 }
 _HISTORY: dict[str, Any] = {
     "size": typing.Annotated[int, msgspec.Meta(ge=1)],

@@ -24,6 +24,8 @@ PUBLISHED = {
     "UnsubscribePush": "Unsubscribe",
     "MessagePush": "Message",
     "Push": "Push",
+    "Recovery": "SubscribeRequest",
+    "SubscribePush": "Subscribe",
     "Reply": "Reply",
     "Command": "Command",
     "ErrorReply": "Error",

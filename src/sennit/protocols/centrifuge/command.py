@@ -18,6 +18,7 @@ __all__ = [
     "EmptyCommand",
     "HistoryCommand",
     "PublishCommand",
+    "Recovery",
     "RpcCommand",
     "SendCommand",
     "Since",
@@ -33,6 +34,14 @@ ABSENT = Raw()
 """A payload that was not sent."""
 
 
+class Recovery(Struct, frozen=True):
+    """Where the client stands in a channel that the server had subscribed it to."""
+
+    recover: bool = False
+    epoch: str = ""
+    offset: Offset = 0
+
+
 class ConnectCommand(Struct, frozen=True):
     """``connect``: who the client says it is."""
 
@@ -41,6 +50,7 @@ class ConnectCommand(Struct, frozen=True):
     name: str = ""
     version: str = ""
     headers: dict[str, str] = {}
+    subs: dict[str, Recovery] = {}
 
 
 class SubscribeCommand(Struct, frozen=True):

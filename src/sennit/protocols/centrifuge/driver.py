@@ -13,7 +13,12 @@ from twisted.logger import Logger
 
 from sennit.errors import Disconnect, RemoteProtocolError, ReplyError
 from sennit.hub.hub import Hub
-from sennit.hub.request import ConnectRequest, SubscribeRequest, SubscribeResult
+from sennit.hub.request import (
+    ConnectRequest,
+    ConnectResult,
+    SubscribeRequest,
+    SubscribeResult,
+)
 from sennit.hub.session import Session
 from sennit.interfaces import Transport
 from sennit.model.code import DisconnectCode, ErrorCode, disconnect, reply_error
@@ -271,24 +276,29 @@ class CentrifugeDriver:
             headers={name.lower(): value for name, value in body.headers.items()},
             connection=self._request,
             protocol="centrifuge",
+            subscriptions={
+                channel: StreamPosition(at.offset, at.epoch)
+                for channel, at in body.subs.items()
+                if at.recover
+            },
         )
+
+        def answer(result: ConnectResult) -> None:
+            self._state = CONNECTED
+            self._stop_stale()
+            words = ConnectReply.of(result, self._settings.version, self._ping_interval)
+            self._write(Reply(number, connect=words))
+
         try:
-            result = await self._session.connect(request)
+            await self._session.connect(request, answer)
         except ReplyError:
             self._state = REFUSED
             raise
-        self._state = CONNECTED
-        self._stop_stale()
-        interval = self._ping_interval
-        version = self._settings.version
-        self._write(
-            Reply(number, connect=ConnectReply.of(result.client, result.data, version, interval))
-        )
-        if interval:
+        if self._ping_interval and self._state == CONNECTED:
             self._heartbeat = Heartbeat(
                 self._hub.clock,
                 self._hub.random,
-                interval,
+                self._ping_interval,
                 self._settings.pong_timeout,
                 self,
             )
@@ -356,6 +366,7 @@ class CentrifugeDriver:
             recoverable=body.recoverable,
             join_leave=body.join_leave,
             strict_recovery=bool(body.flag & STRICT_RECOVERY),
+            delta=body.delta,
         )
 
         def answer(result: SubscribeResult) -> None:

@@ -48,7 +48,8 @@ class JsonCodec(PushCodec):
         Raises:
             Disconnect: 3506, a publication in it is not JSON: somebody has published in Protobuf.
         """
-        for part in (reply.subscribe, reply.history):
+        subscribed = () if reply.connect is None else reply.connect.subs.values()
+        for part in (reply.subscribe, reply.history, *subscribed):
             for published in () if part is None else part.publications:
                 _check(published.data)
         line = _encoder.encode(reply)

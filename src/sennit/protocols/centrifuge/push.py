@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from msgspec import Raw
 
-from sennit.model.publication import ClientInfo, Publication
+from sennit.model.publication import ClientInfo, Publication, StreamPosition
 from sennit.protocols.centrifuge.reply import (
     Client,
     JoinPush,
@@ -14,6 +14,7 @@ from sennit.protocols.centrifuge.reply import (
     Published,
     Push,
     Reply,
+    SubscribePush,
     UnsubscribePush,
 )
 
@@ -40,6 +41,13 @@ class PushCodec(ABC):
     def encode_leave(self, channel: str, info: ClientInfo) -> bytes:
         """Return the push that says who left."""
         return self._push(Push(channel, leave=JoinPush(Client.of(info))))
+
+    def encode_subscribe(
+        self, channel: str, position: StreamPosition | None, recoverable: bool, data: bytes | None
+    ) -> bytes:
+        """Return the push that tells of a subscription made by the server."""
+        words = SubscribePush.of(position, recoverable, data)
+        return self._push(Push(channel, subscribe=words))
 
     def encode_unsubscribe(self, channel: str, code: int, reason: str) -> bytes:
         """Return the push that ends a subscription."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from msgspec import Raw, Struct
 
 from sennit.errors import ReplyError
-from sennit.hub.request import SubscribeResult
-from sennit.model.publication import ClientInfo, HistoryPage, Publication
+from sennit.hub.request import ConnectResult, SubscribeResult
+from sennit.model.publication import ClientInfo, HistoryPage, Publication, StreamPosition
 
 __all__ = [
     "Client",
@@ -27,6 +27,7 @@ __all__ = [
     "Push",
     "Reply",
     "RpcReply",
+    "SubscribePush",
     "SubscribeReply",
     "UnsubscribePush",
 ]
@@ -83,21 +84,6 @@ class Published(Struct, frozen=True, omit_defaults=True):
         )
 
 
-class ConnectReply(Struct, frozen=True, omit_defaults=True):
-    """The client is in."""
-
-    client: str
-    version: str = ""
-    data: Raw | None = None
-    ping: int = 0
-    pong: bool = False
-
-    @classmethod
-    def of(cls, client: str, data: bytes | None, version: str, ping: int) -> ConnectReply:
-        """Return the words for a connect that was let in; a ping wants a pong."""
-        return cls(client, version, _raw(data), ping, ping > 0)
-
-
 class SubscribeReply(Struct, frozen=True, omit_defaults=True):
     """The client is subscribed, and knows where it stands (section 5)."""
 
@@ -109,6 +95,9 @@ class SubscribeReply(Struct, frozen=True, omit_defaults=True):
     positioned: bool = False
     data: Raw | None = None
     was_recovering: bool = False
+    expires: bool = False
+    ttl: int = 0
+    delta: bool = False
 
     @classmethod
     def of(cls, result: SubscribeResult) -> SubscribeReply:
@@ -122,6 +111,36 @@ class SubscribeReply(Struct, frozen=True, omit_defaults=True):
             result.positioned,
             _raw(result.data),
             result.was_recovering,
+            result.ttl is not None,
+            result.ttl or 0,
+            result.delta,
+        )
+
+
+class ConnectReply(Struct, frozen=True, omit_defaults=True):
+    """The client is in."""
+
+    client: str
+    version: str = ""
+    expires: bool = False
+    ttl: int = 0
+    data: Raw | None = None
+    subs: dict[str, SubscribeReply] = {}
+    ping: int = 0
+    pong: bool = False
+
+    @classmethod
+    def of(cls, result: ConnectResult, version: str, ping: int) -> ConnectReply:
+        """Return the words for a connect that was let in; a ping wants a pong."""
+        return cls(
+            result.client,
+            version,
+            result.ttl is not None,
+            result.ttl or 0,
+            _raw(result.data),
+            {name: SubscribeReply.of(sub) for name, sub in result.subscriptions.items()},
+            ping,
+            ping > 0,
         )
 
 
@@ -176,6 +195,24 @@ class UnsubscribePush(Struct, frozen=True):
     reason: str
 
 
+class SubscribePush(Struct, frozen=True, omit_defaults=True):
+    """The server has made a subscription."""
+
+    recoverable: bool = False
+    epoch: str = ""
+    offset: int = 0
+    positioned: bool = False
+    data: Raw | None = None
+
+    @classmethod
+    def of(
+        cls, position: StreamPosition | None, recoverable: bool, data: bytes | None
+    ) -> SubscribePush:
+        """Return the words for a subscription that the server has made."""
+        at = position or StreamPosition()
+        return cls(recoverable, at.epoch, at.offset, position is not None, _raw(data))
+
+
 class MessagePush(Struct, frozen=True):
     """The application's own message."""
 
@@ -191,6 +228,7 @@ class Push(Struct, frozen=True, omit_defaults=True):
     leave: JoinPush | None = None
     unsubscribe: UnsubscribePush | None = None
     message: MessagePush | None = None
+    subscribe: SubscribePush | None = None
 
 
 class Reply(Struct, frozen=True, omit_defaults=True):

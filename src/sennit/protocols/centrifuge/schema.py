@@ -37,9 +37,15 @@ class Field(NamedTuple):
 
 FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
     # -- what a client says ----------------------------------------------------------------------
+    command.Recovery: {
+        "recover": Field(3, "bool"),
+        "epoch": Field(6, "string"),
+        "offset": Field(7, "uint64"),
+    },
     command.ConnectCommand: {
         "token": Field(1, "string"),
         "data": Field(2, "bytes"),
+        "subs": Field(3, command.Recovery, "map"),
         "name": Field(4, "string"),
         "version": Field(5, "string"),
         "headers": Field(6, "string", "map"),
@@ -105,14 +111,9 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
         "offset": Field(6, "uint64"),
         "tags": Field(7, "string", "map"),
     },
-    reply.ConnectReply: {
-        "client": Field(1, "string"),
-        "version": Field(2, "string"),
-        "data": Field(5, "bytes"),
-        "ping": Field(7, "uint32"),
-        "pong": Field(8, "bool"),
-    },
     reply.SubscribeReply: {
+        "expires": Field(1, "bool"),
+        "ttl": Field(2, "uint32"),
         "recoverable": Field(3, "bool"),
         "epoch": Field(6, "string"),
         "publications": Field(7, reply.Published, "list"),
@@ -121,6 +122,17 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
         "positioned": Field(10, "bool"),
         "data": Field(11, "bytes"),
         "was_recovering": Field(12, "bool"),
+        "delta": Field(13, "bool"),
+    },
+    reply.ConnectReply: {
+        "client": Field(1, "string"),
+        "version": Field(2, "string"),
+        "expires": Field(3, "bool"),
+        "ttl": Field(4, "uint32"),
+        "data": Field(5, "bytes"),
+        "subs": Field(6, reply.SubscribeReply, "map"),
+        "ping": Field(7, "uint32"),
+        "pong": Field(8, "bool"),
     },
     reply.PresenceReply: {"presence": Field(1, reply.Client, "map")},
     reply.PresenceStatsReply: {"num_clients": Field(1, "uint32"), "num_users": Field(2, "uint32")},
@@ -133,6 +145,13 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
     reply.JoinPush: {"info": Field(1, reply.Client)},
     reply.UnsubscribePush: {"code": Field(2, "uint32"), "reason": Field(3, "string")},
     reply.MessagePush: {"data": Field(1, "bytes")},
+    reply.SubscribePush: {
+        "recoverable": Field(1, "bool"),
+        "epoch": Field(4, "string"),
+        "offset": Field(5, "uint64"),
+        "positioned": Field(6, "bool"),
+        "data": Field(7, "bytes"),
+    },
     reply.Push: {
         "channel": Field(2, "string"),
         "pub": Field(4, reply.Published),
@@ -140,6 +159,7 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
         "leave": Field(6, reply.JoinPush),
         "unsubscribe": Field(7, reply.UnsubscribePush),
         "message": Field(8, reply.MessagePush),
+        "subscribe": Field(9, reply.SubscribePush),
     },
     reply.Reply: {
         "id": Field(1, "uint32"),
