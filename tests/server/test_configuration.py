@@ -518,6 +518,32 @@ def test_a_namespace_that_the_app_has_already(write: Write) -> None:
     assert set(app.namespaces) == {"news"}
 
 
+def test_channels_are_declared_and_withdrawn(write: Write) -> None:
+    """So are single channels, by their whole names; what is about many cannot be said of one."""
+    app = App()
+    configuration = load_configuration(
+        write('[namespaces.news]\n[channels."news:weather"]\npresence = true')
+    )
+    withdraw = configuration.declare_namespaces(app)
+    assert app.channels["news:weather"].options.presence
+    withdraw()
+    assert (app.namespaces, app.channels) == ({}, {})
+    for text, words in (
+        (
+            '[namespaces.news]\n[channels.lobby]\npattern = "x"',
+            "channels: the channel 'lobby' is one",
+        ),
+        ("[channels.lobby]", "channels.lobby: the app declares this channel itself"),
+    ):
+        app = App()
+        if "itself" in words:
+            app.channel("lobby")
+        path = write(text)
+        with pytest.raises(ConfigurationError, match=f"{path}: {words}"):
+            load_configuration(path).declare_namespaces(app)
+        assert app.namespaces == {}
+
+
 def test_a_namespace_whose_name_is_none(write: Write) -> None:
     """Those declared before it are taken away again."""
     app = App()

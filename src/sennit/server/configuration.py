@@ -28,8 +28,12 @@ A file looks like this; every key may be left out::
     allow_subscribe = ["client", "anonymous"]
     history = { size = 100, ttl = 3600 }   # publications, seconds
 
+    [channels."news:weather"]     # the same, of one channel by its whole name
+    presence = true
+
 In the environment a key of a table has the table's name before it: ``SENNIT_PORT``,
-``SENNIT_LIMITS_MAX_MESSAGE``; a list is written with commas. Namespaces are the file's alone.
+``SENNIT_LIMITS_MAX_MESSAGE``; a list is written with commas. Namespaces and channels are the
+file's alone.
 """
 
 from __future__ import annotations
@@ -47,7 +51,7 @@ import msgspec
 
 from sennit.errors import ConfigurationError
 from sennit.hub.app import App
-from sennit.hub.namespace import History, NamespaceOptions
+from sennit.hub.namespace import History, Namespace, NamespaceOptions
 from sennit.hub.setting import HubSettings
 from sennit.net.setting import WebSocketSettings
 from sennit.protocols.centrifuge.setting import ProtocolSettings
@@ -83,7 +87,8 @@ class Configuration:
         hub: bounds of what clients can make the server hold.
         protocol: times and bounds of the Centrifuge protocol.
         namespaces: declared for the app while it is served, by name.
-        source: where the namespaces come from, for messages.
+        channels: likewise, single channels.
+        source: where these come from, for messages.
     """
 
     host: str = "127.0.0.1"
@@ -97,6 +102,7 @@ class Configuration:
     hub: HubSettings = field(default_factory=HubSettings)
     protocol: ProtocolSettings = field(default_factory=_protocol_settings)
     namespaces: Mapping[str, NamespaceOptions] = field(default_factory=dict)
+    channels: Mapping[str, NamespaceOptions] = field(default_factory=dict)
     source: str = "the configuration"
 
     def __post_init__(self) -> None:
@@ -113,7 +119,7 @@ class Configuration:
         return dataclasses.replace(self.limits, allowed_origins=self.allowed_origins)
 
     def declare_namespaces(self, app: App) -> Callable[[], None]:
-        """Declare the namespaces for an app.
+        """Declare the namespaces, and the single channels, for an app.
 
         Returns:
             What takes them away again.
@@ -121,28 +127,41 @@ class Configuration:
         Raises:
             ConfigurationError: the app declares one of them itself; then none is declared.
         """
-        for name in self.namespaces:
-            if name in app.namespaces:
-                raise ConfigurationError(
-                    f"{self.source}: namespaces.{name}: the app declares this namespace itself"
-                )
-        declared: list[str] = []
+        kinds: tuple[_Kind, ...] = (
+            ("namespace", self.namespaces, app.namespaces, app.namespace),
+            ("channel", self.channels, app.channels, app.channel),
+        )
+        for kind, wanted, present, _ in kinds:
+            for name in wanted:
+                if name in present:
+                    raise ConfigurationError(
+                        f"{self.source}: {kind}s.{name}: the app declares this {kind} itself"
+                    )
+        declared: list[tuple[dict[str, Namespace], str]] = []
 
         def withdraw() -> None:
-            for name in declared:
-                app.namespaces.pop(name, None)
+            for present, name in declared:
+                present.pop(name, None)
 
-        try:
-            for name, options in self.namespaces.items():
-                values = {
-                    key.name: getattr(options, key.name) for key in dataclasses.fields(options)
-                }
-                app.namespace(name, **values)
-                declared.append(name)
-        except ConfigurationError as error:
-            withdraw()
-            raise ConfigurationError(f"{self.source}: namespaces: {error}") from error
+        for kind, wanted, present, declare in kinds:
+            try:
+                for name, options in wanted.items():
+                    declare(name, **_keywords(options))
+                    declared.append((present, name))
+            except ConfigurationError as error:
+                withdraw()
+                raise ConfigurationError(f"{self.source}: {kind}s: {error}") from error
         return withdraw
+
+
+_Kind: typing.TypeAlias = tuple[
+    str, Mapping[str, NamespaceOptions], dict[str, Namespace], Callable[..., Namespace]
+]
+"""What a file can declare: its name, what is wanted, what is there, and what declares it."""
+
+
+def _keywords(options: NamespaceOptions) -> dict[str, Any]:
+    return {key.name: getattr(options, key.name) for key in dataclasses.fields(options)}
 
 
 def load_configuration(
@@ -342,7 +361,7 @@ class _Reading:
         self._top: dict[str, Any] = {}
         self._tables: dict[str, dict[str, Any]] = {table: {} for table in _TABLES}
         self._sources: dict[str, list[str]] = {table: [] for table in _TABLES}
-        self._namespaces: dict[str, NamespaceOptions] = {}
+        self._declared: dict[str, dict[str, NamespaceOptions]] = {"namespaces": {}, "channels": {}}
         self._source = "the configuration"
 
     def read(self, layers: list[_Layer]) -> Configuration:
@@ -357,17 +376,16 @@ class _Reading:
             except ConfigurationError as error:
                 sources = " and ".join(self._sources[table])
                 raise ConfigurationError(f"{sources}: {table}: {error}") from error
-        return Configuration(
-            **self._top, **tables, namespaces=self._namespaces, source=self._source
-        )
+        top: dict[str, Any] = {**self._top, **tables, **self._declared}
+        return Configuration(**top, source=self._source)
 
     def _add(self, layer: _Layer) -> None:
         values = layer.values
         if "endpoint" in values and ("host" in values or "port" in values):
             raise layer.complain("endpoint", "goes without host and port")
         for key, value in values.items():
-            if key == "namespaces" and not layer.loose:
-                self._add_namespaces(layer, _table(layer, key, value))
+            if key in self._declared and not layer.loose:
+                self._add_declared(layer, key, _table(layer, key, value))
             elif key in _TABLES:
                 known = _keys_of(key)
                 self._sources[key].append(layer.source)
@@ -379,10 +397,10 @@ class _Reading:
         if "host" in values or "port" in values:
             self._top.pop("endpoint", None)
 
-    def _add_namespaces(self, layer: _Layer, namespaces: Mapping[str, Any]) -> None:
+    def _add_declared(self, layer: _Layer, kind: str, tables: Mapping[str, Any]) -> None:
         self._source = layer.source
-        for name, value in namespaces.items():
-            where = f"namespaces.{name}"
+        for name, value in tables.items():
+            where = f"{kind}.{name}"
             options: dict[str, Any] = {}
             for key, item in _table(layer, where, value).items():
                 whole = f"{where}.{key}"
@@ -391,7 +409,7 @@ class _Reading:
                 else:
                     options[key] = _convert(layer, whole, item, _NAMESPACE.get(key))
             try:
-                self._namespaces[name] = NamespaceOptions(**options)
+                self._declared[kind][name] = NamespaceOptions(**options)
             except ConfigurationError as error:
                 raise layer.complain(where, f"cannot be: {error}") from error
 
