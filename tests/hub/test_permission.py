@@ -8,12 +8,12 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from sennit.errors import ReplyError
-from sennit.hub.namespace import History
+from sennit.hub.namespace import Grant, History
 from sennit.hub.permission import is_granted, is_private, listed_users
 from tests.double import outcome
 from tests.hub.conftest import House, Person
 
-EVERYTHING = frozenset({"client", "anonymous"})
+EVERYBODY: set[Grant] = {"client", "anonymous"}
 
 
 def refused(deferred: Deferred[Any]) -> int:
@@ -40,10 +40,10 @@ def open_room(house: House, name: str = "room", **options: Any) -> None:
         name,
         presence=True,
         history=History(9, 9),
-        allow_subscribe=EVERYTHING,
-        allow_publish=EVERYTHING,
-        allow_presence=EVERYTHING,
-        allow_history=EVERYTHING,
+        allow_subscribe=EVERYBODY,
+        allow_publish=EVERYBODY,
+        allow_presence=EVERYBODY,
+        allow_history=EVERYBODY,
         **options,
     )
 

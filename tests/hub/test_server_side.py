@@ -233,15 +233,20 @@ def test_who_asks_for_a_position_in_a_lossy_channel(house: House) -> None:
 @pytest.mark.parametrize("wish", ["positioned", "recoverable"])
 def test_wishes_that_the_namespace_grants(house: House, wish: str) -> None:
     """``allow_positioning`` and ``allow_recovery`` grant what a client asks for, to no other."""
-    option = {"positioned": "allow_positioning", "recoverable": "allow_recovery"}[wish]
-    house.app.namespace("a1", history=History(9, 9), allow_subscribe={"client"}, **{option: True})
-    house.app.namespace("a2", history=History(9, 9), allow_subscribe={"client"})
+    for name in ("granting", "other"):
+        house.app.namespace(
+            name,
+            history=History(9, 9),
+            allow_subscribe={"client"},
+            allow_positioning=name == "granting" and wish == "positioned",
+            allow_recovery=name == "granting" and wish == "recoverable",
+        )
     ann = house.person()
-    asked = ann.subscribe("a1:x", **{wish: True})
+    asked = ann.subscribe("granting:x", **{wish: True})
     assert asked.positioned
     assert asked.recoverable is (wish == "recoverable")
-    assert not ann.subscribe("a1:y").positioned
-    assert not ann.subscribe("a2:x", **{wish: True}).positioned
+    assert not ann.subscribe("granting:y").positioned
+    assert not ann.subscribe("other:x", **{wish: True}).positioned
 
 
 def test_joins_for_those_who_ask(house: House) -> None:

@@ -18,10 +18,12 @@ class Hello(msgspec.Struct):
     Attributes:
         user: the user id it wants.
         refuse: with which code it wants to be refused; 0 to be let in.
+        subs: what it wants to be subscribed to from the start.
     """
 
     user: str = ""
     refuse: int = 0
+    subs: list[str] = []
 
 
 class Order(msgspec.Struct):
@@ -48,7 +50,12 @@ def connect(request: Any) -> Credentials:
         raise Disconnect(hello.refuse, "refused as asked")
     if hello.refuse:
         raise ReplyError(hello.refuse, "refused as asked")
-    return Credentials(hello.user, info={"name": hello.user}, data={"welcome": hello.user})
+    return Credentials(
+        hello.user,
+        info={"name": hello.user},
+        data={"welcome": hello.user},
+        subscriptions=hello.subs,
+    )
 
 
 @app.on_message
@@ -96,6 +103,9 @@ app.namespace(
     allow_publish=anybody,
 )
 app.raw("/loud", namespace="loud")
+app.namespace("inbox", personal=True)
+app.namespace("talk", allow_user_limited_channels=True)
+app.channel("room:fixed", allow_subscribe=anybody)
 guarded = app.namespace("guarded")
 
 
@@ -140,6 +150,12 @@ def disconnect(session: Any, order: Order) -> None:
 def unsubscribe(session: Any, order: Order) -> None:
     """End the caller's subscription."""
     session.end_subscription(order.channel, order.code)
+
+
+@app.rpc("subscribe")
+async def subscribe(session: Any, order: Order) -> None:
+    """Subscribe every connection of the caller's user."""
+    await app.subscribe(session.user, order.channel)
 
 
 @app.rpc("publish")

@@ -103,7 +103,12 @@ def _fill(message: Any, values: dict[str, Any]) -> None:
             packed = field.type == FieldDescriptor.TYPE_BYTES
             setattr(message, name, _compact(value) if packed else value)
         elif field.message_type.GetOptions().map_entry:
-            getattr(message, name).update(value)
+            held = getattr(message, name)
+            for key, item in value.items():
+                if isinstance(item, dict):
+                    _fill(held[key], item)
+                else:
+                    held[key] = item
         else:
             _fill(getattr(message, name), value)
 

@@ -27,6 +27,8 @@ SCENARIOS = {
     "unrecovered": "what can't be recovered whole is said to be lost, and nothing of it arrives",
     "closing": "close codes below 3500 and from 4000 to 4499 bring a client back, others don't",
     "unsubscribe": "a subscription that the server ends is made again, or not, as the code says",
+    "server_side": "the server's subscriptions come with the connection, recover, and come later",
+    "limited": "a channel's name says who may, and single channels have options of their own",
     "send": "a message without an answer arrives, and so does one from the application",
 }
 

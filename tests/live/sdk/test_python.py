@@ -21,6 +21,10 @@ from centrifuge import (
     LeaveContext,
     PublicationContext,
     ReplyError,
+    ServerJoinContext,
+    ServerPublicationContext,
+    ServerSubscribedContext,
+    ServerUnsubscribedContext,
     StreamPosition,
     SubscribedContext,
     SubscribingContext,
@@ -40,6 +44,7 @@ class ClientEvents(ClientEventHandler):
 
     def __init__(self) -> None:
         self.queue: Events = asyncio.Queue()
+        self.publications: list[tuple[str, Any, int]] = []
 
     async def on_connecting(self, ctx: ConnectingContext) -> None:
         self.queue.put_nowait(("connecting", ctx))
@@ -49,6 +54,18 @@ class ClientEvents(ClientEventHandler):
 
     async def on_disconnected(self, ctx: DisconnectedContext) -> None:
         self.queue.put_nowait(("disconnected", ctx))
+
+    async def on_subscribed(self, ctx: ServerSubscribedContext) -> None:
+        self.queue.put_nowait(("subscribed", ctx))
+
+    async def on_unsubscribed(self, ctx: ServerUnsubscribedContext) -> None:
+        self.queue.put_nowait(("unsubscribed", ctx))
+
+    async def on_publication(self, ctx: ServerPublicationContext) -> None:
+        self.publications.append((ctx.channel, ctx.pub.data, ctx.pub.offset))
+
+    async def on_join(self, ctx: ServerJoinContext) -> None:
+        self.queue.put_nowait(("join", ctx))
 
 
 class SubscriptionEvents(SubscriptionEventHandler):
@@ -418,5 +435,43 @@ def test_ended_subscription(served: Served) -> None:
         await client.rpc("unsubscribe", world.say({"channel": room.channel, "code": 2000}))
         assert (await happens(seen.queue, "unsubscribed")).code == 2000
         assert room.state == SubscriptionState.UNSUBSCRIBED
+
+    play(served, scenario)
+
+
+def test_subscriptions_of_the_server(served: Served) -> None:
+    """They come with the connection, recover after a cut, come later, and end."""
+
+    async def scenario(world: World) -> None:
+        channel, later = name("room"), name("plain")
+        helper, _ = await world.connected("helper", served.direct)
+
+        async def publish(where: str, data: int) -> None:
+            await helper.rpc("publish", world.say({"channel": where, "data": data}))
+
+        client, events = world.client("ann", subs=[channel])
+        await client.connect()
+        while (await happens(events.queue, "subscribed")).channel != channel:
+            pass
+        assert (await happens(events.queue, "join")).info.user == "ann"
+        await publish(channel, 1)
+        await eventually(lambda: len(events.publications) == 1)
+        await asyncio.to_thread(served.wire.cut)
+        await happens(events.queue, "connecting")
+        await publish(channel, 2)
+        await asyncio.to_thread(served.wire.mend)
+        back = await happens(events.queue, "subscribed")
+        while back.channel != channel:
+            back = await happens(events.queue, "subscribed")
+        assert (back.was_recovering, back.recovered) == (True, True)
+        await client.rpc("subscribe", world.say({"channel": later}))
+        await publish(later, 3)
+        await publish("inbox:#ann", 4)
+        await eventually(lambda: len(events.publications) == 4)
+        seen = [(where, world.hear(data), offset) for where, data, offset in events.publications]
+        expected = [(channel, 1, 1), (channel, 2, 2), (later, 3, 0), ("inbox:#ann", 4, 0)]
+        assert seen == expected
+        await client.rpc("unsubscribe", world.say({"channel": later, "code": 2000}))
+        assert (await happens(events.queue, "unsubscribed")).channel == later
 
     play(served, scenario)

@@ -295,6 +295,57 @@ const scenarios = {
     assert.deepEqual(hear((await client.rpc("echo", say(1))).data), 1);
   },
 
+  async server_side() {
+    // Subscriptions that the server makes: with the connection, with a recovery, and later.
+    const name = channel("room");
+    const later = channel("plain");
+    const client = make("ann", { subs: [name] });
+    const seen = keep(client, "publication", ({ channel, data, offset }) => [channel, hear(data), offset]);
+    const first = event(client, "subscribed", (context) => context.channel === name);
+    const joined = event(client, "join");
+    client.connect();
+    assert.equal((await first).recoverable, true);
+    assert.equal((await joined).info.user, "ann");
+    await ask(`publish ${name} 1`);
+    await eventually(() => seen.length === 1);
+    const lost = event(client, "connecting");
+    await ask("cut");
+    await lost;
+    await ask(`publish ${name} 2`);
+    const back = event(client, "subscribed", (context) => context.channel === name);
+    await ask("mend");
+    assert.deepEqual([(await back).wasRecovering, (await back).recovered], [true, true]);
+    const told = event(client, "subscribed", (context) => context.channel === later);
+    await client.rpc("subscribe", say({ channel: later }));
+    assert.equal((await told).recoverable, false);
+    await ask(`publish ${later} 1`);
+    await ask("publish inbox:#ann 1");
+    await eventually(() => seen.length === 5);
+    assert.deepEqual(seen, [[name, 0, 1], [name, 0, 2], [name, 1, 3], [later, 0, undefined], ["inbox:#ann", 0, undefined]]);
+    const over = event(client, "unsubscribed");
+    await client.rpc("unsubscribe", say({ channel: later, code: 2000 }));
+    assert.equal((await over).channel, later);
+    const again = event(client, "connecting");
+    await client.rpc("unsubscribe", say({ channel: name, code: 2500 })).catch(() => {});
+    assert.equal((await again).code, 3010);
+  },
+
+  async limited() {
+    // Channels for the users that they list, private ones, and one with options of its own.
+    const name = `${channel("talk")}#ann,ben`;
+    const [ann] = await connected("ann");
+    const [eve] = await connected("eve");
+    await subscribed(ann, name);
+    await subscribed(eve, "room:fixed");
+    for (const refused of [name, "$room:secret"]) {
+      const subscription = eve.newSubscription(refused);
+      const over = event(subscription, "unsubscribed");
+      subscription.subscribe();
+      assert.equal((await over).code, 103);
+    }
+    await rejects(eve.presence("room:fixed"), 108);
+  },
+
   async send() {
     const [client] = await connected("ann");
     const answer = event(client, "message");
