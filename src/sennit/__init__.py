@@ -38,7 +38,12 @@ if TYPE_CHECKING:
     from sennit.hub.app import App
     from sennit.hub.namespace import History, Namespace
     from sennit.hub.raw import RawRoute
-    from sennit.hub.request import ConnectRequest, Credentials, SubscribeRequest
+    from sennit.hub.request import (
+        ConnectRequest,
+        Credentials,
+        SubscribeRequest,
+        SubscriptionOptions,
+    )
     from sennit.hub.session import Session
     from sennit.model.code import DisconnectCode, ErrorCode, UnsubscribeCode
     from sennit.model.publication import ClientInfo, HistoryPage, Publication, StreamPosition
@@ -81,6 +86,7 @@ __all__ = [
     "Session",
     "StreamPosition",
     "SubscribeRequest",
+    "SubscriptionOptions",
     "UnsubscribeCode",
     "__version__",
     "load_configuration",
@@ -108,7 +114,7 @@ _HOMES = {
     "hub.app": ("App",),
     "hub.namespace": ("History", "Namespace"),
     "hub.raw": ("RawRoute",),
-    "hub.request": ("ConnectRequest", "Credentials", "SubscribeRequest"),
+    "hub.request": ("ConnectRequest", "Credentials", "SubscribeRequest", "SubscriptionOptions"),
     "hub.session": ("Session",),
     "model.code": ("DisconnectCode", "ErrorCode", "UnsubscribeCode"),
     "model.publication": ("ClientInfo", "HistoryPage", "Publication", "StreamPosition"),
