@@ -6,7 +6,7 @@ and a token can't choose how it is checked: ``none`` belongs to no family.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jwt
@@ -156,7 +156,7 @@ class JsonWebKeys:
     async def _load(self) -> None:
         try:
             document = msgspec.json.decode(await self._fetch(self._url), type=_Document)
-            keys = dict(_read(each) for each in document.keys if _is_usable(each))
+            keys = {key_id: key for each in document.keys for key_id, key in _read(each)}
         except Exception as error:
             # Once for each time that it begins to fail: every token would say it again.
             if not self._failing:
@@ -174,14 +174,17 @@ class JsonWebKeys:
                 done.callback(None)
 
 
-def _is_usable(values: Mapping[str, Any]) -> bool:
-    return values.get("kty") in _FAMILIES and values.get("use", "sig") == "sig"
-
-
-def _read(values: dict[str, Any]) -> tuple[str, Key]:
-    algorithms = _FAMILIES[values["kty"]]
+def _read(values: dict[str, Any]) -> Iterator[tuple[str, Key]]:
+    """Yield a key and its id, if it is one that we know how to use (RFC 7517, 5)."""
+    algorithms = _FAMILIES.get(str(values.get("kty")), ())
     named = values.get("alg")
     if named is not None:
-        algorithms = [named] if named in algorithms else []
-    key = jwt.PyJWK(values, algorithm=algorithms[0] if algorithms else None)
-    return str(values.get("kid", "")), Key(key.key, algorithms)
+        algorithms = tuple(name for name in algorithms if name == named)
+    if not algorithms or values.get("use", "sig") != "sig":
+        return
+    try:
+        key = jwt.PyJWK(values, algorithm=algorithms[0]).key
+    except (ValueError, TypeError, jwt.PyJWTError) as error:
+        _log.warn("a key cannot be used: {error}", error=error)
+        return
+    yield str(values.get("kid", "")), Key(key, algorithms)
