@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sennit.hub.request import (
         ConnectRequest,
         Credentials,
+        RefreshRequest,
         SubscribeRequest,
         SubscriptionOptions,
     )
@@ -79,6 +80,7 @@ __all__ = [
     "ProtocolError",
     "Publication",
     "RawRoute",
+    "RefreshRequest",
     "RemoteProtocolError",
     "ReplyError",
     "SennitError",
@@ -114,7 +116,13 @@ _HOMES = {
     "hub.app": ("App",),
     "hub.namespace": ("History", "Namespace"),
     "hub.raw": ("RawRoute",),
-    "hub.request": ("ConnectRequest", "Credentials", "SubscribeRequest", "SubscriptionOptions"),
+    "hub.request": (
+        "ConnectRequest",
+        "Credentials",
+        "RefreshRequest",
+        "SubscribeRequest",
+        "SubscriptionOptions",
+    ),
     "hub.session": ("Session",),
     "model.code": ("DisconnectCode", "ErrorCode", "UnsubscribeCode"),
     "model.publication": ("ClientInfo", "HistoryPage", "Publication", "StreamPosition"),

@@ -14,8 +14,9 @@ The pages keep to these rules, so that what a reader sees is what was tried:
     as in a browser.
 ``sh``
     A command. ``sennit serve`` alone, and ``sennit``, ``twist`` and ``twistd`` with a file of the
-    page are started, and take the place of what such a command has started before. ``python
-    name.py`` is run. Any other one is not, and neither are several in one block; but
+    page are started, and take the place of what such a command has started before. Of ``sennit``
+    that is ``serve``; its other commands are run and must do well, and what they say counts where
+    a ``text`` block shows it. ``python name.py`` is run. Any other one is not, and neither are several in one block; but
     ``test_command`` looks at their options.
 ``toml``
     A configuration: it is loaded. A first line ``# name.toml`` makes it a file as well.
@@ -197,7 +198,9 @@ class Stage:
         used = [name for word in files for name in (word, f"{word}.py") if self._has(name)]
         for name in used:
             self._use(name)
-        if words == ["sennit", "serve"] or (used and words[0] in COMMANDS):
+        if used and words[0] == "sennit" and words[1] != "serve":
+            self._command(words, wanted)
+        elif words == ["sennit", "serve"] or (used and words[0] in COMMANDS):
             self._serve(words, environment, wanted or "")
         elif used and words[0] == "python":
             self._program([sys.executable, *words[1:]], wanted or "")
@@ -224,6 +227,18 @@ class Stage:
             while self._said(server) != wanted and time.monotonic() < deadline:
                 time.sleep(0.02)
             self._compare(self._said(server), wanted)
+
+    def _command(self, words: list[str], wanted: str | None) -> None:
+        program = str(Path(sys.executable).with_name(words[0]))
+        process = self._start([program, *map(self._localize, words[1:])])
+        try:
+            status = process.wait(DEADLINE)
+        except subprocess.TimeoutExpired as error:
+            raise self._error(f"it has not ended after {DEADLINE} seconds") from error
+        if status:
+            raise self._error(f"it ends with status {status}: {self._said(process)}")
+        if wanted is not None:
+            self._compare(self._said(process), wanted)
 
     def _program(self, command: list[str], wanted: str) -> None:
         process = self._start(command)

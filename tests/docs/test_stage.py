@@ -71,6 +71,10 @@ TRUE = {
         ("text", "on 8000\n"),
         ("python", "import socket\n\nsocket.create_connection(('127.0.0.1', 8000)).close()\n"),
     ],
+    "a command that is no server": [
+        ("toml", '# a.toml\n[tokens]\nhmac_secret = "thirty-two bytes are enough for it"\n'),
+        ("sh", "sennit token --config a.toml\n"),
+    ],
     "a configuration": [("toml", "port = 8000\n")],
     "javascript": [("js", "console.log(typeof WebSocket);\n"), ("text", "function\n")],
 }
@@ -109,6 +113,15 @@ FALSE = {
     "an app that is none": [
         ("python", "# little.py\napp = 1\n"),
         ("sh", "sennit serve little:app\n"),
+    ],
+    "a command that fails": [
+        ("toml", "# a.toml\nport = 8000\n"),
+        ("sh", "sennit token --config a.toml\n"),
+    ],
+    "a command that says something else": [
+        ("toml", '# a.toml\n[tokens]\nhmac_secret = "thirty-two bytes are enough for it"\n'),
+        ("sh", "sennit token --config a.toml\n"),
+        ("text", "a token\n"),
     ],
     "a server that says something else": [
         APP,

@@ -16,6 +16,7 @@ from sennit.hub.hub import Hub
 from sennit.hub.namespace import History
 from sennit.hub.request import ConnectRequest, Credentials
 from sennit.hub.setting import HubSettings
+from sennit.hub.token import Tokens
 from sennit.interfaces import Accepted, Broker
 from sennit.model.request import Closed, ConnectionRequest
 from sennit.protocols.centrifuge.mount import CentrifugeMount
@@ -25,6 +26,8 @@ from tests.double import FakeFraming, FakeTransport, LogKeeper, outcome
 from tests.protocols.tongue import JsonTongue, Tongue
 
 GONE = Closed(1001, "going away")
+BEGINNING = 1_800_000_000
+"""When every test begins, in seconds since 1970."""
 
 
 class Wire:
@@ -97,6 +100,8 @@ class House:
         self.broker: Broker = MemoryBroker(self.clock)
         self.settings = HubSettings()
         self.protocol = ProtocolSettings(version="1.2.3")
+        self.tokens: Tokens | None = None
+        self.wall: float = BEGINNING
         self.framing = FakeFraming()
         self.log = LogKeeper()
         self._hub: Hub | None = None
@@ -130,9 +135,15 @@ class House:
                 clock=self.clock,
                 settings=self.settings,
                 random=random.Random(1),  # noqa: S311 - replayable on purpose
+                tokens=self.tokens,
+                now=self.now,
             )
             outcome(self._hub.start())
         return self._hub
+
+    def now(self) -> float:
+        """Return the time, in seconds since 1970."""
+        return self.wall + self.clock.seconds()
 
     def wire(self, tongue: Tongue | None = None, **request: Any) -> Wire:
         """Return a connection of the Centrifuge protocol on which nothing was said yet."""

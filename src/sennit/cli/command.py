@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from sennit.cli.serve import serve
+from sennit.cli.token import token
 from sennit.engine.build import COMPILED
 from sennit.server.version import version
 
@@ -20,3 +21,4 @@ def main() -> None:
 
 
 main.add_command(serve)
+main.add_command(token)

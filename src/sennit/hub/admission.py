@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError
 
+from sennit.hub.expiry import time_left
 from sennit.hub.namespace import Namespace
 from sennit.hub.permission import is_granted, is_open_to, is_private, listed_users
 from sennit.hub.request import SubscribeRequest, SubscribeResult, SubscriptionOptions
@@ -37,7 +38,15 @@ class Admission:
         granted: how the server subscribes it; ``None`` where the client asks, and may be refused.
     """
 
-    __slots__ = ("_granted", "_hub", "_present", "_request", "_session", "_subscription")
+    __slots__ = (
+        "_expire_at",
+        "_granted",
+        "_hub",
+        "_present",
+        "_request",
+        "_session",
+        "_subscription",
+    )
 
     def __init__(
         self,
@@ -52,6 +61,7 @@ class Admission:
         self._granted = granted
         self._subscription: Subscription | None = None
         self._present = False
+        self._expire_at: float | None = None
 
     @property
     def channel(self) -> str:
@@ -125,6 +135,8 @@ class Admission:
             return
         subscription.channel.go_live(subscription, _top(result), following)
         if subscription.state != ENDED:
+            if self._expire_at is not None:
+                self._session.renew_subscription(self.channel, self._expire_at)
             self._hub.announce_join(subscription)
         if subscription.ending is not None:
             self._session.end_subscription(subscription.channel.name, subscription.ending)
@@ -144,6 +156,10 @@ class Admission:
         options = self._granted or await self._permit(namespace)
         await self._session.parted(name)
         self._check(subscription)
+        ttl = time_left(options.expire_at, self._hub.now())
+        if ttl == 0:
+            raise reply_error(ErrorCode.EXPIRED)
+        self._expire_at = options.expire_at
         self._agree(subscription, namespace, options)
         await call("subscribing at the broker", subscription.channel.register, subscription)
         self._check(subscription)
@@ -157,15 +173,18 @@ class Admission:
         self._check(subscription)
         if subscription.channel.missing(subscription, _top(result)):
             raise disconnect(DisconnectCode.INSUFFICIENT_STATE)
-        return result
+        return replace(result, ttl=ttl)
 
     async def _permit(self, namespace: Namespace) -> SubscriptionOptions:
         """Decide whether the client may subscribe (section 10), and how.
 
         Raises:
-            ReplyError: 103, it may not; or what the handler says.
+            ReplyError: 103, it may not; 109, its token has expired; or what the handler says.
+            Disconnect: 3500, its token is another's; or what the handler says.
         """
         channel, user = self._request.channel, self._session.user
+        if self._request.token and self._hub.tokens is not None:
+            return await self._hub.tokens.subscribe(self._request.token, channel, self._session)
         if is_private(channel):
             raise reply_error(ErrorCode.PERMISSION_DENIED)
         users = listed_users(channel)

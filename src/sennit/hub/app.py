@@ -44,6 +44,7 @@ class App:
         self.procedures: dict[str, Procedure] = {}
         self.raw_routes: dict[str, RawRoute] = {}
         self.connect_handler: Callable[..., Any] | None = None
+        self.refresh_handler: Callable[..., Any] | None = None
         self.disconnect_handler: Callable[..., Any] | None = None
         self.message_handler: Callable[..., Any] | None = None
         self._hub: Hub | None = None
@@ -56,6 +57,16 @@ class App:
         ``None`` is an anonymous user. Without this handler everybody is one.
         """
         self.connect_handler = handler
+        return handler
+
+    def on_refresh(self, handler: Handler) -> Handler:
+        """Decide who may stay: ``handler(session, request)`` returns ``Credentials`` or ``None``.
+
+        It is asked when a connection that would expire shows a new token. What counts is
+        ``expire_at``. ``None`` leaves it to the token, where tokens are checked, and else refuses
+        with error 110.
+        """
+        self.refresh_handler = handler
         return handler
 
     def on_disconnect(self, handler: Handler) -> Handler:

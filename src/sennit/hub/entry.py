@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
 from sennit.hub.admission import Admission, server_side
+from sennit.hub.expiry import time_left
 from sennit.hub.request import (
     ConnectRequest,
     ConnectResult,
@@ -53,7 +55,8 @@ class Entry:
             results = await self._subscribe(credentials)
             session.connected = True
             self._hub.add_session(session)
-            answer(ConnectResult(session.id, credentials.data, results))
+            ttl = session.renew(credentials.expire_at)
+            answer(ConnectResult(session.id, credentials.data, results, ttl))
         except BaseException:
             for admission in self._admissions:
                 admission.abandon()
@@ -62,20 +65,28 @@ class Entry:
             admission.complete(result)
 
     async def _identify(self) -> Credentials:
-        handler = self._hub.app.connect_handler
-        if handler is None:
-            return self._request.credentials or Credentials()
-        credentials: Credentials = await self._hub.handlers.call(
-            "on_connect", handler, self._request, convert=self._credentials
-        )
-        return credentials
+        """Find out who the client is, by its token, and by what the application says.
 
-    def _credentials(self, answer: Any) -> Credentials:
-        if answer is None:
-            return self._request.credentials or Credentials()
-        if not isinstance(answer, Credentials):
-            raise TypeError(f"on_connect returns Credentials or None, not {type(answer).__name__}")
-        return answer
+        Raises:
+            Disconnect: 3500, its token is not good; 3501, it has none, and needs one.
+            ReplyError: 109, its token has expired; 110, what it would be is over.
+        """
+        request, tokens, handler = self._request, self._hub.tokens, self._hub.app.connect_handler
+        if tokens is not None and request.token:
+            request = replace(request, credentials=await tokens.connect(request.token))
+        credentials = request.credentials
+        if handler is not None:
+            answer: Credentials | None = await self._hub.handlers.call(
+                "on_connect", handler, request, convert=_credentials
+            )
+            credentials = answer or credentials
+        if credentials is None:
+            if tokens is not None and not tokens.allow_anonymous:
+                raise disconnect(DisconnectCode.BAD_REQUEST, "bad request: connect without token")
+            credentials = Credentials()
+        if time_left(credentials.expire_at, self._hub.now()) == 0:
+            raise reply_error(ErrorCode.EXPIRED)
+        return credentials
 
     async def _subscribe(self, credentials: Credentials) -> dict[str, SubscribeResult]:
         """Prepare every subscription that the client has from the start, all at once.
@@ -128,3 +139,10 @@ class Entry:
             f"{name}:#{user}" if name else f"#{user}": SubscriptionOptions() for name in personal
         }
         return channels | credentials.subscriptions
+
+
+def _credentials(answer: Any) -> Credentials | None:
+    """Return what an ``on_connect`` has answered with."""
+    if answer is None or isinstance(answer, Credentials):
+        return answer
+    raise TypeError(f"on_connect returns Credentials or None, not {type(answer).__name__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random as random_module
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +24,7 @@ from sennit.hub.request import SubscriptionOptions
 from sennit.hub.session import Session
 from sennit.hub.setting import HubSettings
 from sennit.hub.subscription import Subscription
+from sennit.hub.token import Tokens
 from sennit.interfaces import (
     Broker,
     Codec,
@@ -52,12 +54,14 @@ class Hub:
         settings: the bounds.
         random: for what must differ between clients (the spread of pings).
         new_id: makes ids of connections.
+        tokens: what tokens are worth; ``None`` where they are the handlers' affair.
+        now: the time, in seconds since 1970; the clock need not know it.
 
     Attributes:
         dropped: frames that were not delivered to slow clients, by policy.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whatever differs between runs is injected
         self,
         app: App,
         *,
@@ -68,6 +72,8 @@ class Hub:
         settings: HubSettings | None = None,
         random: random_module.Random | None = None,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        tokens: Tokens | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.app = app
         self.broker = broker
@@ -76,6 +82,8 @@ class Hub:
         self.settings = settings or HubSettings()
         self.random = random or random_module.SystemRandom()
         self.new_id = new_id
+        self.tokens = tokens
+        self.now = now
         self.handlers = HandlerRunner(run)
         self.dropped: Counter[str] = Counter()
         self._channels: dict[str, Channel] = {}

@@ -260,6 +260,7 @@ class Namespace:
         self.subscribe_handler: Callable[..., Any] | None = None
         self.publish_handler: Callable[..., Any] | None = None
         self.unsubscribe_handler: Callable[..., Any] | None = None
+        self.refresh_handler: Callable[..., Any] | None = None
         self.options = options
         self._pattern = None if options.pattern is None else re.compile(options.pattern)
         history = options.history
@@ -285,6 +286,16 @@ class Namespace:
         payload; it refuses with ``ReplyError`` or ``Disconnect``.
         """
         self.publish_handler = handler
+        return handler
+
+    def on_refresh(self, handler: Handler) -> Handler:
+        """Decide who may stay subscribed: ``handler(session, channel, request)``.
+
+        It is asked when a subscription that would expire shows a new token, and returns
+        ``SubscriptionOptions``, whose ``expire_at`` counts. ``None`` leaves it to the token, where
+        tokens are checked, and else refuses with error 110.
+        """
+        self.refresh_handler = handler
         return handler
 
     def on_unsubscribe(self, handler: Handler) -> Handler:

@@ -14,6 +14,7 @@ __all__ = [
     "ConnectRequest",
     "ConnectResult",
     "Credentials",
+    "RefreshRequest",
     "SubscribeRequest",
     "SubscribeResult",
     "SubscriptionOptions",
@@ -174,6 +175,21 @@ class ConnectResult:
     data: bytes | None = None
     subscriptions: Mapping[str, SubscribeResult] = field(default_factory=dict)
     ttl: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshRequest:
+    """A client's wish to stay, as the ``on_refresh`` of an app or a namespace gets it.
+
+    Attributes:
+        token: what it shows; never empty.
+        credentials: what a good connection token says, or ``None`` where tokens are not checked.
+        options: likewise, a subscription token.
+    """
+
+    token: str
+    credentials: Credentials | None = None
+    options: SubscriptionOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,12 @@ from sennit.errors import Disconnect
 from sennit.hub.admission import Admission, server_side
 from sennit.hub.catch_up import CatchUp
 from sennit.hub.entry import Entry
+from sennit.hub.expiry import Expiry, time_left
 from sennit.hub.namespace import Grant, Namespace, SlowPolicy
 from sennit.hub.outbox import Outbox, Waiting
 from sennit.hub.payload import check_format, encode_payload
 from sennit.hub.permission import is_granted, is_open_to
+from sennit.hub.renewal import Renewal
 from sennit.hub.request import (
     ConnectRequest,
     ConnectResult,
@@ -62,6 +64,7 @@ class Session:
 
     __slots__ = (
         "_catch_up",
+        "_expiry",
         "_hub",
         "_outbox",
         "_partings",
@@ -101,6 +104,7 @@ class Session:
         self.lagging = False
         self._outbox: Outbox[Subscription] | None = None
         self._catch_up: CatchUp | None = None
+        self._expiry: Expiry | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._partings: dict[str, Deferred[None]] | None = None
 
@@ -205,6 +209,31 @@ class Session:
         if credentials.state:
             self.state.update(credentials.state)
 
+    def refresh(self, token: str) -> Deferred[int | None]:
+        """Put off the connection's end, and return the seconds until it; ``None`` for never."""
+        return Deferred.fromCoroutine(Renewal(self._hub, self, token).connection())
+
+    def renew(self, expire_at: float | None) -> int | None:
+        """Set when the connection ends unless it is renewed, in seconds since 1970.
+
+        Returns:
+            The seconds until then, at least 1; ``None`` for never.
+
+        Raises:
+            ReplyError: 110, it is over already.
+        """
+        ttl = time_left(expire_at, self._hub.now())
+        if ttl == 0:
+            raise reply_error(ErrorCode.EXPIRED)
+        if self._expiry is None and expire_at is not None:
+            self._expiry = Expiry(self._hub.clock, self._hub.now, self._expired)
+        if self._expiry is not None:
+            self._expiry.renew(expire_at)
+        return ttl
+
+    def _expired(self) -> None:
+        self.end(disconnect(DisconnectCode.CONNECTION_EXPIRED))
+
     def end(self, why: Disconnect) -> None:
         """End the connection with this code and reason; its subscriptions end at once."""
         if self.ended:
@@ -227,6 +256,8 @@ class Session:
         self._outbox = None
         if self._catch_up is not None:
             self._catch_up.stop()
+        if self._expiry is not None:
+            self._expiry.stop()
         for subscription in list(self._subscriptions.values()):
             self._leave(subscription, UnsubscribeCode.DISCONNECT)
 
@@ -352,13 +383,44 @@ class Session:
         self._leave(subscription, UnsubscribeCode.CLIENT)
         await self.parted(channel)
 
+    def refresh_subscription(self, channel: str, token: str) -> Deferred[int | None]:
+        """Put off a subscription's end, and return the seconds until it; ``None`` for never."""
+        return Deferred.fromCoroutine(Renewal(self._hub, self, token).subscription(channel))
+
+    def renew_subscription(self, channel: str, expire_at: float | None) -> int | None:
+        """Set when a subscription ends unless it is renewed, in seconds since 1970.
+
+        Returns:
+            The seconds until then, at least 1; ``None`` for never.
+
+        Raises:
+            ReplyError: 110, it is over already; 103, there is none.
+        """
+        subscription = self._subscriptions.get(channel)
+        if subscription is None:
+            raise reply_error(ErrorCode.PERMISSION_DENIED)
+        ttl = time_left(expire_at, self._hub.now())
+        if ttl == 0:
+            raise reply_error(ErrorCode.EXPIRED)
+        if subscription.expiry is None and expire_at is not None:
+            subscription.expiry = Expiry(
+                self._hub.clock,
+                self._hub.now,
+                lambda: self.end_subscription(channel, UnsubscribeCode.EXPIRED),
+            )
+        if subscription.expiry is not None:
+            subscription.expiry.renew(expire_at)
+        return ttl
+
     def reserve(self, subscription: Subscription) -> None:
         """Take a subscription in, while it is being made."""
         self._subscriptions[subscription.channel.name] = subscription
 
     def release(self, subscription: Subscription) -> None:
-        """Let go of a subscription that could not be made."""
+        """Let go of a subscription that is over, or could not be made."""
         subscription.channel.remove(subscription)
+        if subscription.expiry is not None:
+            subscription.expiry.stop()
         if self._subscriptions.get(subscription.channel.name) is subscription:
             del self._subscriptions[subscription.channel.name]
 

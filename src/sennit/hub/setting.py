@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["HubSettings"]
+__all__ = ["HubSettings", "TokenSettings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +36,34 @@ class HubSettings:
     history_limit: int = 300
     subscribe_buffer: int = 4096
     waiting_limit: int = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSettings:
+    """What tokens are checked by. Without a key there are none, and ``on_connect`` alone decides.
+
+    Attributes:
+        hmac_secret: the secret of HS256, HS384 and HS512.
+        rsa_public_key: the public key of RS256, RS384 and RS512, in PEM.
+        ecdsa_public_key: the public key of ES256, ES384 and ES512, in PEM.
+        jwks_url: the address of a JSON Web Key Set, in place of public keys; EdDSA as well.
+        audience: what has to be in the claim ``aud``; empty for anything.
+        issuer: what the claim ``iss`` has to be; empty for anything.
+        allow_anonymous: clients without a token may connect, as anonymous users; without it they
+            are disconnected with 3501, unless ``on_connect`` lets them in.
+    """
+
+    hmac_secret: str = ""
+    rsa_public_key: str = ""
+    ecdsa_public_key: str = ""
+    jwks_url: str = ""
+    audience: str = ""
+    issuer: str = ""
+    allow_anonymous: bool = False
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there is anything to check tokens by."""
+        return bool(
+            self.hmac_secret or self.rsa_public_key or self.ecdsa_public_key or self.jwks_url
+        )

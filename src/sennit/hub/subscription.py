@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from sennit.hub.expiry import Expiry
 from sennit.interfaces import Codec, Framing
 from sennit.model.publication import ClientInfo, Publication, StreamPosition
 
@@ -61,6 +62,7 @@ class Subscription:
         join_leave: whether it is told who joins and leaves.
         info: the subscriber, as others in the channel see it.
         key: what it must share with others to be sent one frame by one call.
+        expiry: waits for its end, if it has one.
     """
 
     __slots__ = (
@@ -68,6 +70,7 @@ class Subscription:
         "buffer",
         "channel",
         "ending",
+        "expiry",
         "info",
         "join_leave",
         "key",
@@ -94,6 +97,7 @@ class Subscription:
         self.overflown = False
         self.ending: int | None = None
         """The code with which it must end as soon as it is answered."""
+        self.expiry: Expiry | None = None
         self.position = StreamPosition()
         self.agree(session.info)
 

@@ -24,6 +24,9 @@ A file looks like this; every key may be left out::
     [protocol]                    # sennit.protocols.centrifuge.setting.ProtocolSettings
     ping_interval = 25            # seconds
 
+    [tokens]                      # of connections: sennit.hub.setting.TokenSettings
+    hmac_secret = "…"             # better said as SENNIT_TOKENS_HMAC_SECRET
+
     [namespaces.news]             # sennit.hub.namespace.NamespaceOptions
     allow_subscribe = ["client", "anonymous"]
     history = { size = 100, ttl = 3600 }   # publications, seconds
@@ -52,7 +55,7 @@ import msgspec
 from sennit.errors import ConfigurationError
 from sennit.hub.app import App
 from sennit.hub.namespace import History, Namespace, NamespaceOptions
-from sennit.hub.setting import HubSettings
+from sennit.hub.setting import HubSettings, TokenSettings
 from sennit.net.setting import WebSocketSettings
 from sennit.protocols.centrifuge.setting import ProtocolSettings
 from sennit.server.version import version
@@ -86,6 +89,9 @@ class Configuration:
         limits: bounds of connections.
         hub: bounds of what clients can make the server hold.
         protocol: times and bounds of the Centrifuge protocol.
+        tokens: what connection tokens are checked by, and subscription tokens too where the next
+            has no keys.
+        subscription_tokens: what subscription tokens are checked by.
         namespaces: declared for the app while it is served, by name.
         channels: likewise, single channels.
         source: where these come from, for messages.
@@ -101,6 +107,8 @@ class Configuration:
     limits: WebSocketSettings = field(default_factory=WebSocketSettings)
     hub: HubSettings = field(default_factory=HubSettings)
     protocol: ProtocolSettings = field(default_factory=_protocol_settings)
+    tokens: TokenSettings = field(default_factory=TokenSettings)
+    subscription_tokens: TokenSettings = field(default_factory=TokenSettings)
     namespaces: Mapping[str, NamespaceOptions] = field(default_factory=dict)
     channels: Mapping[str, NamespaceOptions] = field(default_factory=dict)
     source: str = "the configuration"
@@ -200,6 +208,8 @@ _TABLES: dict[str, type[Any]] = {
     "limits": WebSocketSettings,
     "hub": HubSettings,
     "protocol": ProtocolSettings,
+    "tokens": TokenSettings,
+    "subscription_tokens": TokenSettings,
 }
 _HIDDEN: dict[str, frozenset[str]] = {
     # Of a client alone; a key of its own; each protocol's own affair; of the toolkit alone.
@@ -216,6 +226,8 @@ _HIDDEN: dict[str, frozenset[str]] = {
     ),
     "hub": frozenset(),
     "protocol": frozenset({"version"}),
+    "tokens": frozenset(),
+    "subscription_tokens": frozenset({"allow_anonymous"}),
 }
 _MAY_BE_ZERO = frozenset({"ping_interval"})
 _TOP: dict[str, Any] = {
@@ -259,8 +271,10 @@ def _keys_of(table: str) -> dict[str, Any]:
 def _bounded(form: Any, *, zero: bool) -> Any:
     if typing.get_origin(form) is tuple:
         return form
-    if bool in typing.get_args(form):
+    if bool in (form, *typing.get_args(form)):
         return bool
+    if form is str:
+        return str
     # What may be None is a bound that is not there unless it is set.
     if int in (form, *typing.get_args(form)):
         return typing.Annotated[int, msgspec.Meta(ge=0 if zero else 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from sennit.brokers.memory import MemoryBroker, MemoryPresence
 from sennit.errors import ConfigurationError, HandshakeError, NotRunning
 from sennit.hub.app import App
 from sennit.hub.hub import Hub
+from sennit.hub.key import JsonWebKeys, KeyRing
+from sennit.hub.setting import TokenSettings
+from sennit.hub.token import TokenReader, Tokens
 from sennit.interfaces import Accepted, Mount
 from sennit.model.request import ConnectionRequest
 from sennit.net.coroutine import runner_for
@@ -20,6 +24,7 @@ from sennit.protocols.centrifuge.mount import CentrifugeMount
 from sennit.protocols.raw import RawMount
 from sennit.server import chat
 from sennit.server.configuration import Configuration
+from sennit.web.fetch import fetcher
 from sennit.web.folder import Folder
 from sennit.web.health import Health, Status
 from sennit.web.page import built_page, page_folder
@@ -58,6 +63,7 @@ class Node:
             clock=reactor,
             run=runner_for(reactor),
             settings=configuration.hub,
+            tokens=_tokens(configuration, reactor),
         )
         if SDK_PATH in app.raw_routes:
             raise ConfigurationError(f"the raw path {SDK_PATH!r} is that of the SDKs")
@@ -140,6 +146,30 @@ class Node:
         root = Folder()
         root.place("/", page)
         return root
+
+
+def _tokens(configuration: Configuration, reactor: Any) -> Tokens | None:
+    """Return what tokens are worth; ``None`` where there are no keys to check them by.
+
+    Raises:
+        ConfigurationError: a key is none.
+    """
+    connection = configuration.tokens
+    subscription = configuration.subscription_tokens
+    if not connection.has_keys and not subscription.has_keys:
+        return None
+    return Tokens(
+        _token_reader(connection, reactor) if connection.has_keys else None,
+        _token_reader(subscription if subscription.has_keys else connection, reactor),
+        allow_anonymous=connection.allow_anonymous,
+    )
+
+
+def _token_reader(settings: TokenSettings, reactor: Any) -> TokenReader:
+    remote = None
+    if settings.jwks_url:
+        remote = JsonWebKeys(settings.jwks_url, fetcher(reactor), reactor)
+    return TokenReader(settings, KeyRing(settings, remote), time.time)
 
 
 class _Gate:

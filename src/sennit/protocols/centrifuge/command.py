@@ -19,9 +19,11 @@ __all__ = [
     "HistoryCommand",
     "PublishCommand",
     "Recovery",
+    "RefreshCommand",
     "RpcCommand",
     "SendCommand",
     "Since",
+    "SubRefreshCommand",
     "SubscribeCommand",
 ]
 
@@ -113,8 +115,21 @@ class SendCommand(Struct, frozen=True):
     data: Raw = ABSENT
 
 
+class RefreshCommand(Struct, frozen=True):
+    """``refresh``: a new token for the connection."""
+
+    token: str = ""
+
+
+class SubRefreshCommand(Struct, frozen=True):
+    """``sub_refresh``: a new token for a subscription."""
+
+    channel: str = ""
+    token: str = ""
+
+
 class EmptyCommand(Struct, frozen=True):
-    """``ping``, ``refresh``, ``sub_refresh``: known, and not looked into."""
+    """``ping``: known, and not looked into."""
 
 
 class Command(Struct, frozen=True):
@@ -131,5 +146,5 @@ class Command(Struct, frozen=True):
     ping: EmptyCommand | None = None
     send: SendCommand | None = None
     rpc: RpcCommand | None = None
-    refresh: EmptyCommand | None = None
-    sub_refresh: EmptyCommand | None = None
+    refresh: RefreshCommand | None = None
+    sub_refresh: SubRefreshCommand | None = None

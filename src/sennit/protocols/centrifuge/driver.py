@@ -29,11 +29,12 @@ from sennit.protocols.centrifuge.command import (
     ChannelCommand,
     Command,
     ConnectCommand,
-    EmptyCommand,
     HistoryCommand,
     PublishCommand,
+    RefreshCommand,
     RpcCommand,
     SendCommand,
+    SubRefreshCommand,
     SubscribeCommand,
 )
 from sennit.protocols.centrifuge.heartbeat import Heartbeat
@@ -45,8 +46,10 @@ from sennit.protocols.centrifuge.reply import (
     HistoryReply,
     PresenceReply,
     PresenceStatsReply,
+    RefreshReply,
     Reply,
     RpcReply,
+    SubRefreshReply,
     SubscribeReply,
 )
 from sennit.protocols.centrifuge.setting import ProtocolSettings
@@ -414,9 +417,16 @@ class CentrifugeDriver:
         """Take a message that wants no answer."""
         await self._session.message(bytes(body.data))
 
-    async def handle_refresh(self, _number: int, _body: EmptyCommand) -> None:
-        """Refuse: nothing here expires, so that no client has a reason to ask."""
-        raise reply_error(ErrorCode.NOT_AVAILABLE)
+    async def handle_refresh(self, number: int, body: RefreshCommand) -> None:
+        """Let a connection stay that would expire."""
+        ttl = await self._session.refresh(body.token)
+        words = RefreshReply.of(self._session.id, self._settings.version, ttl)
+        self._write(Reply(number, refresh=words))
+
+    async def handle_sub_refresh(self, number: int, body: SubRefreshCommand) -> None:
+        """Let a subscription stay that would expire."""
+        ttl = await self._session.refresh_subscription(body.channel, body.token)
+        self._write(Reply(number, sub_refresh=SubRefreshReply.of(ttl)))
 
 
 _ANSWERS: dict[str, Callable[[CentrifugeDriver, int, Any], Coroutine[Any, Any, None]]] = {
@@ -429,7 +439,7 @@ _ANSWERS: dict[str, Callable[[CentrifugeDriver, int, Any], Coroutine[Any, Any, N
     "rpc": CentrifugeDriver.handle_rpc,
     "send": CentrifugeDriver.handle_send,
     "refresh": CentrifugeDriver.handle_refresh,
-    "sub_refresh": CentrifugeDriver.handle_refresh,
+    "sub_refresh": CentrifugeDriver.handle_sub_refresh,
 }
 
 _OF_CHANNEL = (ChannelCommand, HistoryCommand, PublishCommand, SubscribeCommand)

@@ -25,8 +25,10 @@ __all__ = [
     "PresenceStatsReply",
     "Published",
     "Push",
+    "RefreshReply",
     "Reply",
     "RpcReply",
+    "SubRefreshReply",
     "SubscribePush",
     "SubscribeReply",
     "UnsubscribePush",
@@ -182,6 +184,32 @@ class RpcReply(Struct, frozen=True):
     data: Raw
 
 
+class RefreshReply(Struct, frozen=True, omit_defaults=True):
+    """The connection stays."""
+
+    client: str
+    version: str = ""
+    expires: bool = False
+    ttl: int = 0
+
+    @classmethod
+    def of(cls, client: str, version: str, ttl: int | None) -> RefreshReply:
+        """Return the words for a connection that was renewed."""
+        return cls(client, version, ttl is not None, ttl or 0)
+
+
+class SubRefreshReply(Struct, frozen=True, omit_defaults=True):
+    """The subscription stays."""
+
+    expires: bool = False
+    ttl: int = 0
+
+    @classmethod
+    def of(cls, ttl: int | None) -> SubRefreshReply:
+        """Return the words for a subscription that was renewed."""
+        return cls(ttl is not None, ttl or 0)
+
+
 class JoinPush(Struct, frozen=True):
     """Somebody came, or went."""
 
@@ -245,6 +273,8 @@ class Reply(Struct, frozen=True, omit_defaults=True):
     presence_stats: PresenceStatsReply | None = None
     history: HistoryReply | None = None
     rpc: RpcReply | None = None
+    refresh: RefreshReply | None = None
+    sub_refresh: SubRefreshReply | None = None
 
 
 def _raw(data: bytes | None) -> Raw | None:

@@ -76,6 +76,8 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
     },
     command.RpcCommand: {"data": Field(1, "bytes"), "method": Field(2, "string")},
     command.SendCommand: {"data": Field(1, "bytes")},
+    command.RefreshCommand: {"token": Field(1, "string")},
+    command.SubRefreshCommand: {"channel": Field(1, "string"), "token": Field(2, "string")},
     command.EmptyCommand: {},
     command.Command: {
         "id": Field(1, "uint32"),
@@ -89,8 +91,8 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
         "ping": Field(11, command.EmptyCommand),
         "send": Field(12, command.SendCommand),
         "rpc": Field(13, command.RpcCommand),
-        "refresh": Field(14, command.EmptyCommand),
-        "sub_refresh": Field(15, command.EmptyCommand),
+        "refresh": Field(14, command.RefreshCommand),
+        "sub_refresh": Field(15, command.SubRefreshCommand),
     },
     # -- what the server says --------------------------------------------------------------------
     reply.ErrorReply: {
@@ -142,6 +144,13 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
         "offset": Field(3, "uint64"),
     },
     reply.RpcReply: {"data": Field(1, "bytes")},
+    reply.RefreshReply: {
+        "client": Field(1, "string"),
+        "version": Field(2, "string"),
+        "expires": Field(3, "bool"),
+        "ttl": Field(4, "uint32"),
+    },
+    reply.SubRefreshReply: {"expires": Field(1, "bool"), "ttl": Field(2, "uint32")},
     reply.JoinPush: {"info": Field(1, reply.Client)},
     reply.UnsubscribePush: {"code": Field(2, "uint32"), "reason": Field(3, "string")},
     reply.MessagePush: {"data": Field(1, "bytes")},
@@ -173,6 +182,8 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
         "presence_stats": Field(10, reply.PresenceStatsReply),
         "history": Field(11, reply.HistoryReply),
         "rpc": Field(13, reply.RpcReply),
+        "refresh": Field(14, reply.RefreshReply),
+        "sub_refresh": Field(15, reply.SubRefreshReply),
     },
 }
 """The fields of each structure, by name."""
