@@ -292,7 +292,7 @@ class World:
 
     def check_newest(self, view: View, kept: dict[int, int]) -> None:
         """Check that the newest, of each key where there are keys, has been seen."""
-        if self.limit < 2 * KEYS * (FRAME_COST + 40):
+        if self.limit < 4 * KEYS * (FRAME_COST + 40):
             return  # Two channels need not have room for all keys.
         numbers = {number for _, number in view.seen}
         newest = {
