@@ -34,8 +34,8 @@ def prices(seed: int = 1) -> Iterator[bytes]:
     drift = dict.fromkeys(SYMBOLS, 0.0)
     while True:
         for symbol in SYMBOLS:
-            drift[symbol] = 0.995 * drift[symbol] + chance.gauss(0, 2e-5)
-            now[symbol] *= math.exp(drift[symbol] + chance.gauss(0, 2e-4))
+            drift[symbol] = 0.995 * drift[symbol] + chance.gauss(0, 2e-6)
+            now[symbol] *= math.exp(drift[symbol] + chance.gauss(0, 5e-5))
             yield b"%s %.2f\n" % (symbol.encode(), now[symbol])
 
 

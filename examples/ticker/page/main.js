@@ -1,10 +1,9 @@
-// The page: what comes in is noted at once, and shown with the next frame of the screen.
+// The page: what has come in is shown with the next frame of the screen.
 
 import { Link } from "./link.js";
 import { Plot } from "./plot.js";
 
 const SYMBOLS = ["TERN", "GULL", "PUFFIN", "AUK", "SKUA"];
-const PRICES = "market:prices";
 const SLOW = "view:slow";
 
 const at = (id) => document.getElementById(id);
@@ -13,6 +12,7 @@ const plot = new Plot(at("plot"), SYMBOLS);
 const newest = new Map();
 const rows = new Map();
 let received = 0;
+let age = 0;
 let view = null;
 
 for (const [index, symbol] of SYMBOLS.entries()) {
@@ -28,23 +28,25 @@ for (const [index, symbol] of SYMBOLS.entries()) {
   rows.set(symbol, { price: row.insertCell(), change: row.insertCell(), slow: row.insertCell() });
 }
 
-const link = new Link([PRICES, SLOW], {
-  publication(channel, data) {
-    if (channel === PRICES) {
-      received++;
-      newest.set(data.s, data.p);
-    } else {
-      took(data);
-    }
+const worker = new Worker("./worker.js", { type: "module" });
+worker.onmessage = ({ data }) => {
+  if (data.live !== undefined) {
+    at("status").textContent = data.live ? "Live" : "Reconnecting…";
+    at("status").dataset.state = data.live ? "live" : "connecting";
+    return;
+  }
+  received = data.count;
+  age = data.age;
+  for (const symbol of SYMBOLS) if (symbol in data.newest) newest.set(symbol, data.newest[symbol]);
+};
+
+// A second connection: what is asked for does not wait behind ten thousand prices.
+const link = new Link([SLOW], {
+  publication(_channel, data) {
+    took(data);
   },
-  live() {
-    at("status").textContent = "Live";
-    at("status").dataset.state = "live";
-  },
-  lost() {
-    at("status").textContent = "Reconnecting…";
-    at("status").dataset.state = "connecting";
-  },
+  live() {},
+  lost() {},
 });
 
 function took(data) {
@@ -79,6 +81,7 @@ setInterval(async () => {
   const now = performance.now();
   const seconds = (now - counted.now) / 1000;
   at("rate").textContent = whole.format(Math.round((received - counted.received) / seconds));
+  at("age").textContent = (age / 1000).toFixed(1);
   const before = counted;
   counted = { received, updates: before.updates, now };
   if (view && now - view.now > 3000) {
@@ -96,8 +99,15 @@ setInterval(async () => {
   }
 }, 1000);
 
+// Prices move too often for sixty pictures a second to be of use, and a phone has a battery.
+const PICTURE = 66;
+let shown = 0;
+
 function show() {
+  requestAnimationFrame(show);
   const now = Date.now();
+  if (now - shown < PICTURE) return;
+  shown = now;
   for (const symbol of SYMBOLS) {
     const price = newest.get(symbol);
     if (price === undefined) continue;
@@ -109,6 +119,5 @@ function show() {
     change.className = percent < 0 ? "down" : "up";
   }
   plot.draw(now);
-  requestAnimationFrame(show);
 }
 requestAnimationFrame(show);
