@@ -1,7 +1,7 @@
 """What slow clients cost the others: ``python -m bench.slow``; see README.md.
 
-For each policy one server publishes to 1,000 subscribers, of whom at first all read, and then 5 % do
-not. The fast ones must not notice: what they get, and what the server's processor time is for each
+For each policy one server publishes to 1,000 subscribers, of whom at first all read, and then 5 %
+do not. The fast ones must not notice: what they get, and what the server's processor time is for each
 frame that they get, are compared within a round. The server's memory is read at its highest.
 """
 

@@ -58,9 +58,13 @@ def let_in(_request: ConnectRequest) -> Credentials:
 
 
 @app.rpc("ticker.numbers")
-def tell_numbers(_session: Session, _params: Any) -> dict[str, int]:
-    """Say how many updates came in, and how many were left out for those who are slow."""
-    return {"updates": market.updates, "conflated": app.hub.dropped["conflate"]}
+def tell_numbers(_session: Session, _params: Any) -> dict[str, float]:
+    """Say how many updates came in by now, and how many were left out for those who are slow."""
+    return {
+        "at": time.monotonic(),
+        "updates": market.updates,
+        "conflated": app.hub.dropped["conflate"],
+    }
 
 
 def tell_view(line: bytes) -> None:

@@ -76,14 +76,14 @@ function forget() {
   for (const { slow } of rows.values()) slow.textContent = "";
 }
 
-let counted = { received: 0, updates: null, now: performance.now() };
+let counted = { received: 0, now: performance.now() };
+let told = null;
 setInterval(async () => {
   const now = performance.now();
   const seconds = (now - counted.now) / 1000;
   at("rate").textContent = whole.format(Math.round((received - counted.received) / seconds));
   at("age").textContent = (age / 1000).toFixed(1);
-  const before = counted;
-  counted = { received, updates: before.updates, now };
+  counted = { received, now };
   if (view && now - view.now > 3000) {
     at("slow").setAttribute("aria-checked", "false");
     forget();
@@ -91,11 +91,12 @@ setInterval(async () => {
   at("plot-words").textContent = SYMBOLS.map((symbol) => `${symbol} ${plot.change(symbol).toFixed(2)} %`).join(", ");
   try {
     const numbers = await link.call("ticker.numbers");
-    counted.updates = numbers.updates;
-    if (before.updates !== null) at("feed").textContent = whole.format(Math.round((numbers.updates - before.updates) / seconds));
+    // By the server's clock: the answer may have been long on its way.
+    if (told) at("feed").textContent = whole.format(Math.round((numbers.updates - told.updates) / (numbers.at - told.at)));
+    told = numbers;
     at("conflated").textContent = whole.format(numbers.conflated);
   } catch {
-    counted.updates = null;
+    told = null;
   }
 }, 1000);
 
