@@ -1,7 +1,7 @@
 // Runs one scenario with the npm SDK, as published: node client.mjs SCENARIO URL json|protobuf
 //
-// It asks the test for what it cannot do itself by a line "? cut" or "? mend", and goes on when
-// the test has answered with a line. The exit status says how it went.
+// It asks the test for what it cannot do itself by a line like "? cut" or "? token 60", and goes on
+// when the test has answered with a line. The exit status says how it went.
 
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
@@ -24,7 +24,7 @@ const clients = [];
 
 async function ask(what) {
   process.stdout.write(`? ${what}\n`);
-  await lines.next();
+  return (await lines.next()).value;
 }
 
 function make(user, data = {}, options = {}) {
@@ -344,6 +344,44 @@ const scenarios = {
       assert.equal((await over).code, 103);
     }
     await rejects(eve.presence("room:fixed"), 108);
+  },
+
+  async renewing() {
+    // Tokens for two seconds each: of the connection, and of a private channel.
+    let fetched = 0;
+    const client = make("", {}, { data: undefined, getToken: async () => ((fetched += 1), ask("token 2")) });
+    const over = keep(client, "disconnected");
+    const again = keep(client, "connecting");
+    const done = event(client, "connected");
+    client.connect();
+    await done;
+    let boards = 0;
+    const getToken = async ({ channel }) => ((boards += 1), ask(`token 2 ${channel}`));
+    const [board] = await subscribed(client, "$team:board", { getToken });
+    const lost = keep(board, "subscribing");
+    await eventually(() => fetched >= 3 && boards >= 3);
+    assert.deepEqual([client.state, board.state], ["connected", "subscribed"]);
+    assert.deepEqual([over, again.length, lost], [[], 1, []]);
+  },
+
+  async bad_tokens() {
+    // A bad one keeps the client away; one that has expired has it fetch another.
+    const bad = make("", {}, { data: undefined, token: "no token" });
+    const over = event(bad, "disconnected");
+    bad.connect();
+    assert.equal((await over).code, 3500);
+    let fetched = 0;
+    const getToken = async () => ((fetched += 1), ask("token 60"));
+    const late = make("", {}, { data: undefined, token: await ask("token -5"), getToken });
+    const done = event(late, "connected");
+    late.connect();
+    await done;
+    assert.equal(fetched, 1);
+    const board = late.newSubscription("$team:board", { getToken: async () => "no token" });
+    const refused = event(board, "unsubscribed");
+    board.subscribe();
+    assert.equal((await refused).code, 103);
+    assert.equal(late.state, "connected");
   },
 
   async send() {
