@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from sennit.errors import Disconnect
 from sennit.hub.outbox import Waiting
 from sennit.hub.subscription import (
+    BEHIND,
     BUFFERING,
     ENDED,
     GROUPED,
@@ -93,7 +94,7 @@ class Channel:
         self.namespace = namespace
         self.subscriptions: set[Subscription] = set()
         self._apart: set[Subscription] = set()
-        """Those in no group: buffering, tracked or lagging."""
+        """Those in no group: buffering, tracked, lagging or behind."""
         self._groups: dict[GroupKey, _Group] = {}
         self._offset: int | None = None
         """The last offset delivered here; None before the first, and without history."""
@@ -202,15 +203,15 @@ class Channel:
         subscription.state = TRACKED
         subscription.position = top
         for publication in (*following, *kept):
-            if subscription.state == ENDED:
-                return
+            if subscription.state != TRACKED:
+                return  # Ended, or behind: then the rest is read again.
             if publication.exclude == subscription.session.id:
                 continue
             if not subscription.positioned or publication.ephemeral:
                 self._push(subscription, publication)
             elif publication.offset > subscription.position.offset:
-                self._push(subscription, publication)
                 subscription.position = StreamPosition(publication.offset, publication.epoch)
+                self._push(subscription, publication)
         if subscription.state != TRACKED:
             return
         if subscription.positioned and len(self._apart) == len(self.subscriptions) == 1:
@@ -243,6 +244,44 @@ class Channel:
         if subscription.state == LAGGING:
             subscription.state = TRACKED
             self._join_group_if_level(subscription)
+
+    def put_off(self, subscription: Subscription, offset: int) -> None:
+        """Note that a subscription's connection is too slow, and it is to be sent what is missing.
+
+        Args:
+            subscription: one that has a position, and whose connection is slow.
+            offset: of the last publication that it is sent.
+        """
+        subscription.position = StreamPosition(offset, subscription.position.epoch)
+        subscription.state = BEHIND
+
+    def send_missing(self, subscription: Subscription, publications: Sequence[Publication]) -> None:
+        """Send what a subscription that is behind lacks, up to a gap, or to what is refused."""
+        for publication in publications:
+            position = subscription.position
+            if publication.offset <= position.offset:
+                continue
+            if publication.offset != position.offset + 1 or publication.epoch != position.epoch:
+                return
+            subscription.position = StreamPosition(publication.offset, publication.epoch)
+            self._push(subscription, publication)
+            if subscription.state != BEHIND or subscription.session.lagging:
+                return
+
+    def is_level(self, subscription: Subscription) -> bool:
+        """Return whether one that was behind has all that was delivered here."""
+        return subscription.state == BEHIND and (
+            self._offset is None
+            or (
+                self.epoch == subscription.position.epoch
+                and subscription.position.offset >= self._offset
+            )
+        )
+
+    def come_back(self, subscription: Subscription) -> None:
+        """Note that a subscription is behind no longer."""
+        subscription.state = TRACKED
+        self._join_group_if_level(subscription)
 
     def _join_group_if_level(self, subscription: Subscription) -> None:
         if subscription.positioned and (
@@ -335,6 +374,12 @@ class Channel:
         if subscription.state == ENDED:
             return
         position = subscription.position
+        if subscription.state == BEHIND:
+            if publication.ephemeral or publication.epoch == position.epoch:
+                subscription.session.skip(subscription, publication)
+            else:
+                self._lose(subscription)
+            return
         if subscription.positioned and not publication.ephemeral:
             if publication.epoch != position.epoch:
                 self._lose(subscription)
@@ -386,20 +431,21 @@ class Channel:
 
     def _announce(self, frames: _Frames) -> None:
         # Those apart first: who is found slow by the broadcast has been served by then.
+        firm = not self.namespace.options.is_lossy
         for subscription in list(self._apart):
-            if subscription.join_leave and subscription.state in (TRACKED, LAGGING):
+            if subscription.join_leave and subscription.state in (TRACKED, LAGGING, BEHIND):
                 frame = frames.frame_for(subscription.key)
                 if frame is not None:
-                    subscription.session.deliver(Waiting(frame, self.name), subscription)
+                    subscription.session.deliver(Waiting(frame, firm=firm), subscription)
         for key, group in list(self._groups.items()):
             frame = frames.frame_for(key) if key.join_leave else None
             if frame is not None:
-                self._broadcast(group, Waiting(frame, self.name))
+                self._broadcast(group, Waiting(frame, firm=firm))
 
     def _waiting_frame(self, frame: bytes, publication: Publication) -> Waiting:
         tag = self.namespace.options.conflate_key
         key = None if tag is None else publication.tags.get(tag)
-        return Waiting(frame, self.name, key, publication.offset)
+        return Waiting(frame, key, publication.offset)
 
     def _lose(self, subscription: Subscription) -> None:
         """A publication is missing: the client must recover, by subscribing again."""

@@ -99,7 +99,7 @@ class NamespaceOptions:
             ``{"fossil"}``, to those who ask for it and have a position.
         delta_publish: every publication is one that may be sent so; needs ``allowed_delta_types``.
         slow: what happens to a subscriber who does not keep up: ``"disconnect"`` (3008),
-            ``"recover"`` (the subscription ends with 2500, and the client recovers from history),
+            ``"recover"`` (it is sent what it missed from the history once it reads again),
             ``"drop-oldest"``, or ``"conflate"`` (the newest publication for each key).
         conflate_key: the tag that is the key for ``"conflate"``.
         allow_subscribe: grant to subscribe.

@@ -10,9 +10,10 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 
 from sennit.errors import Disconnect
 from sennit.hub.admission import Admission, server_side
+from sennit.hub.catch_up import CatchUp
 from sennit.hub.entry import Entry
 from sennit.hub.expiry import Expiry, time_left
-from sennit.hub.namespace import Grant, Namespace
+from sennit.hub.namespace import Grant, Namespace, SlowPolicy
 from sennit.hub.outbox import Outbox, Waiting
 from sennit.hub.payload import check_format, encode_payload
 from sennit.hub.permission import is_granted, is_open_to
@@ -62,6 +63,7 @@ class Session:
     """
 
     __slots__ = (
+        "_catch_up",
         "_expiry",
         "_hub",
         "_outbox",
@@ -100,7 +102,8 @@ class Session:
         self.connected = False
         self.ended = False
         self.lagging = False
-        self._outbox: Outbox | None = None
+        self._outbox: Outbox[Subscription] | None = None
+        self._catch_up: CatchUp | None = None
         self._expiry: Expiry | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._partings: dict[str, Deferred[None]] | None = None
@@ -125,7 +128,7 @@ class Session:
 
     @property
     def queued(self) -> int:
-        """Bytes of frames that wait because the client does not read."""
+        """Bytes that wait because the client does not read, with what it takes to keep them."""
         return 0 if self._outbox is None else self._outbox.size
 
     def is_subscribed(self, channel: str) -> bool:
@@ -251,6 +254,8 @@ class Session:
     def _finish(self) -> None:
         self.ended = True
         self._outbox = None
+        if self._catch_up is not None:
+            self._catch_up.stop()
         if self._expiry is not None:
             self._expiry.stop()
         for subscription in list(self._subscriptions.values()):
@@ -270,20 +275,45 @@ class Session:
             if self.transport.send(waiting.frame):
                 return
             self._fall_behind()
-        options = None if subscription is None else subscription.channel.namespace.options
-        drop = options is not None and options.slow in ("drop-oldest", "conflate")
         if self._outbox is None:
-            self._outbox = Outbox(self._hub.settings.queue_limit)
-        dropped = self._outbox.put(waiting, drop=drop)
-        if dropped is not None:
-            if options is not None and dropped:
-                self._hub.dropped[options.slow] += dropped
-        elif options is not None and options.slow == "recover":
-            self._hub.dropped["recover"] += self._outbox.drop_channel(waiting.channel) + 1
-            self.end_subscription(waiting.channel, UnsubscribeCode.INSUFFICIENT_STATE)
-        else:
-            self._hub.dropped["disconnect"] += 1
-            self.end(disconnect(DisconnectCode.SLOW))
+            self._outbox = Outbox(self._hub.settings.queue_limit, self._hub.dropped)
+        policy: SlowPolicy = "disconnect"
+        if subscription is not None and not waiting.firm:
+            policy = subscription.channel.namespace.options.slow
+        while not self._outbox.put(waiting, subscription, policy):
+            if policy == "recover" and subscription is not None:
+                self._hub.dropped["recover"] += 1
+                self._put_off(subscription, waiting.offset)
+                return
+            other = self._outbox.largest_kept()
+            if other is None:
+                self._hub.dropped["disconnect"] += len(self._outbox) + 1
+                self.end(disconnect(DisconnectCode.SLOW))
+                return
+            self._put_off(other)
+            if self.ended:
+                return
+
+    def skip(self, subscription: Subscription, publication: Publication) -> None:
+        """Leave out a publication for a subscription that is behind."""
+        if self._catch_up is not None:
+            self._catch_up.skip(subscription, publication)
+
+    def _put_off(self, subscription: Subscription, refused: int = 0) -> None:
+        """Let go of what waits of a subscription: it is read again once there is room.
+
+        Args:
+            subscription: one whose policy is ``"recover"``.
+            refused: the offset of what was not taken, 0 for none.
+        """
+        lowest = 0 if self._outbox is None else self._outbox.drop(subscription)
+        if not subscription.positioned:
+            self.end_subscription(subscription.channel.name, UnsubscribeCode.INSUFFICIENT_STATE)
+        elif lowest or refused:
+            subscription.channel.put_off(subscription, (lowest or refused) - 1)
+            if self._catch_up is None:
+                self._catch_up = CatchUp(self._hub, self)
+            self._catch_up.add(subscription)
 
     def writable(self) -> None:
         """Send what waits, now that the transport has room."""
@@ -296,6 +326,8 @@ class Session:
             self.lagging = False
             for subscription in list(self._subscriptions.values()):
                 subscription.channel.take_back(subscription)
+        if self._catch_up is not None:
+            self._catch_up.resume()
 
     def _fall_behind(self) -> None:
         # No group may go past what waits here, so it leaves them all.

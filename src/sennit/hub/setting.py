@@ -12,9 +12,9 @@ class HubSettings:
     """Bounds on what clients can make the hub hold.
 
     Attributes:
-        queue_limit: bytes that may wait for one connection that does not read; over it the slow
-            policy of the channel decides, and for everything else the client is disconnected
-            with 3008.
+        queue_limit: bytes that may wait for one connection that does not read, each frame counted
+            with 512 more; over it the slow policy of the channel decides, and for everything else
+            the client is disconnected with 3008.
         channel_limit: subscriptions of one connection; one more gets error 106, or, where the
             server makes it at connect, ends the connection with 3505.
         connections_per_user: connections of one user id; one more is ended with 3504. ``None`` for

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from sennit.hub.channel import Channel
     from sennit.hub.session import Session
 
-__all__ = ["BUFFERING", "ENDED", "GROUPED", "LAGGING", "TRACKED", "GroupKey", "Subscription"]
+__all__ = [
+    "BEHIND",
+    "BUFFERING",
+    "ENDED",
+    "GROUPED",
+    "LAGGING",
+    "TRACKED",
+    "GroupKey",
+    "Subscription",
+]
 
 BUFFERING = 0
 """Being made: what arrives is kept until the answer is written."""
@@ -23,6 +32,8 @@ GROUPED = 2
 LAGGING = 3
 """Its connection is slow: what arrives goes into the session's outbox."""
 ENDED = 4
+BEHIND = 5
+"""Its connection was too slow: what it lacks is read from the history once there is room."""
 
 
 class GroupKey(NamedTuple):
