@@ -23,6 +23,7 @@ __all__ = [
     "Broker",
     "Codec",
     "CoroutineRunner",
+    "Delta",
     "FanoutGroup",
     "Framing",
     "MessageHandler",
@@ -169,6 +170,16 @@ class Mount(Protocol):
 # -- towards the client's protocol ---------------------------------------------------------------
 
 
+class Delta(NamedTuple):
+    """What a subscriber holds who takes publications as differences to the one before.
+
+    Attributes:
+        base: the payload that it was sent last; ``None`` if it has to be sent a whole one.
+    """
+
+    base: bytes | None = None
+
+
 class Codec(Protocol):
     """What the hub asks of a client protocol: words for what it pushes. Knows no transport.
 
@@ -176,8 +187,15 @@ class Codec(Protocol):
     commands and encoding replies, is between a codec and its own protocol.
     """
 
-    def encode_publication(self, channel: str, publication: Publication) -> bytes | None:
+    def encode_publication(
+        self, channel: str, publication: Publication, delta: Delta | None = None
+    ) -> bytes | None:
         """Return the payload that brings a publication to a subscriber; ``None`` to send none.
+
+        Args:
+            channel: its channel.
+            publication: what is published.
+            delta: for a subscriber who takes differences, what it holds; ``None`` for another.
 
         Raises:
             Disconnect: this protocol cannot say it: the connection ends, since what is left out

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -25,6 +26,7 @@ from sennit.hub.session import Session
 from sennit.hub.setting import HubSettings
 from sennit.hub.subscription import Subscription
 from sennit.hub.token import Tokens
+from sennit.hub.watch import PositionWatch
 from sennit.interfaces import (
     Broker,
     Codec,
@@ -90,6 +92,9 @@ class Hub:
         self._sessions: dict[str, set[Session]] = {}
         self._by_id: dict[str, Session] = {}
         self._procedures: dict[str, RunningProcedure] = {}
+        self._watch = PositionWatch(
+            clock, self.settings.position_interval, self._channels.values, self._read_position
+        )
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -122,6 +127,7 @@ class Hub:
     async def _stop(self) -> None:
         self.disconnect_all(disconnect(DisconnectCode.SHUTDOWN))
         self.app.attach(None)
+        self._watch.stop()
         await self.broker.stop()
 
     # -- sessions --------------------------------------------------------------------------------
@@ -251,7 +257,12 @@ class Hub:
         channel = self._channels.get(name)
         if channel is None:
             channel = self._channels[name] = Channel(self, name, namespace)
+            self._watch.begin()
         return channel
+
+    def _read_position(self, channel: Channel) -> Deferred[HistoryPage]:
+        options = channel.namespace.publish_options()
+        return self.broker.history(channel.name, options, limit=0)
 
     def forget_channel(self, channel: Channel) -> None:
         """Let go of a channel that nobody here is subscribed to."""
@@ -299,6 +310,8 @@ class Hub:
         kept = options.history is not None and not publication.ephemeral
         if publication.exclude and kept:
             raise reply_error(ErrorCode.BAD_REQUEST, "what is kept leaves nobody out")
+        if options.delta_publish and not publication.delta:
+            publication = replace(publication, delta=True)
         result: PublishResult = await self.handlers.call(
             "publishing at the broker",
             self.broker.publish,

@@ -229,7 +229,7 @@ _HIDDEN: dict[str, frozenset[str]] = {
     "tokens": frozenset(),
     "subscription_tokens": frozenset({"allow_anonymous"}),
 }
-_MAY_BE_ZERO = frozenset({"ping_interval"})
+_MAY_BE_ZERO = frozenset({"ping_interval", "position_interval"})
 _TOP: dict[str, Any] = {
     "host": str,
     "port": typing.Annotated[int, msgspec.Meta(ge=0, le=65535)],
