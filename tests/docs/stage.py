@@ -16,8 +16,8 @@ The pages keep to these rules, so that what a reader sees is what was tried:
     A command. ``sennit serve`` alone, and ``sennit``, ``twist`` and ``twistd`` with a file of the
     page are started, and take the place of what such a command has started before. Of ``sennit``
     that is ``serve``; its other commands are run and must do well, and what they say counts where
-    a ``text`` block shows it. ``python name.py`` is run. Any other one is not, and neither are several in one block; but
-    ``test_command`` looks at their options.
+    a ``text`` block shows it. ``python name.py`` is run. Any other one is not, and neither are
+    several in one block; but ``test_command`` looks at their options.
 ``toml``
     A configuration: it is loaded. A first line ``# name.toml`` makes it a file as well.
 ``text``

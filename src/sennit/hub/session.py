@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import Deferred, succeed
 
 from sennit.errors import Disconnect
+from sennit.hub.access import Access
 from sennit.hub.admission import Admission, server_side
 from sennit.hub.catch_up import CatchUp
 from sennit.hub.entry import Entry
 from sennit.hub.expiry import Expiry, time_left
-from sennit.hub.namespace import Grant, Namespace, SlowPolicy
+from sennit.hub.namespace import SlowPolicy
 from sennit.hub.outbox import Outbox, Waiting
-from sennit.hub.payload import check_format, encode_payload
-from sennit.hub.permission import is_granted, is_open_to
+from sennit.hub.payload import encode_payload
 from sennit.hub.renewal import Renewal
 from sennit.hub.request import (
     ConnectRequest,
@@ -58,6 +57,7 @@ class Session:
         info: the client as others see it.
         request: the HTTP request that the connection began with.
         protocol: ``"centrifuge"`` or ``"raw"``.
+        secret: what a client that speaks by requests of its own says with each; else empty.
         connected: whether ``on_connect`` has let it in.
         ended: whether it is over, or about to be.
     """
@@ -78,6 +78,7 @@ class Session:
         "lagging",
         "protocol",
         "request",
+        "secret",
         "transport",
         "user",
     )
@@ -96,6 +97,7 @@ class Session:
         self.codec = codec
         self.request = request
         self.protocol = protocol
+        self.secret = ""
         self.user = ""
         self.info = ClientInfo("", self.id)
         self._state: dict[str, Any] | None = None
@@ -135,6 +137,11 @@ class Session:
         """Return whether it is subscribed to a channel."""
         subscription = self._subscriptions.get(channel)
         return subscription is not None and subscription.state != BUFFERING
+
+    def info_in(self, channel: str) -> ClientInfo:
+        """Return the client as others in a channel see it."""
+        subscription = self._subscriptions.get(channel)
+        return self.info if subscription is None else subscription.info
 
     def send(self, data: Any) -> None:
         """Send the application's own message to this client alone.
@@ -453,63 +460,21 @@ class Session:
 
     def publish(self, channel: str, data: bytes) -> Deferred[StreamPosition]:
         """Publish as this client; fires when the broker has the publication for good."""
-        return Deferred.fromCoroutine(self._publish(channel, data))
-
-    async def _publish(self, channel: str, data: bytes) -> StreamPosition:
-        namespace = self._namespace(channel)
-        check_format(data, namespace.options.publication_data_format)
-        publication = Publication(data, info=self._info_in(channel))
-        handler = namespace.publish_handler
-        if handler is not None:
-
-            def changed(answer: Any) -> Publication:
-                if answer is None:
-                    return publication
-                if isinstance(answer, Publication):
-                    encode_payload(answer.data)
-                    return answer
-                return replace(publication, data=encode_payload(answer))
-
-            name = f"on_publish of {namespace.name!r}"
-            publication = await self._hub.handlers.call(
-                name, handler, self, replace(publication, channel=channel), convert=changed
-            )
-        else:
-            self._check(namespace.options.allow_publish, channel)
-        if self.ended:
-            raise CancelledError
-        return await self._hub.keep(namespace, channel, publication)
+        return Deferred.fromCoroutine(self._access.publish(channel, data))
 
     def presence(self, channel: str) -> Deferred[Mapping[str, ClientInfo]]:
         """Return who is subscribed, by connection id."""
-        return Deferred.fromCoroutine(self._presence(channel))
-
-    async def _presence(self, channel: str) -> Mapping[str, ClientInfo]:
-        self._check_presence(channel)
-        return await self._hub.presence_of(channel)
+        return Deferred.fromCoroutine(self._access.presence(channel))
 
     def presence_stats(self, channel: str) -> Deferred[tuple[int, int]]:
         """Return how many connections and how many users are subscribed."""
-        return Deferred.fromCoroutine(self._presence_stats(channel))
-
-    async def _presence_stats(self, channel: str) -> tuple[int, int]:
-        self._check_presence(channel)
-        return await self._hub.presence_stats_of(channel)
+        return Deferred.fromCoroutine(self._access.presence_stats(channel))
 
     def history(
         self, channel: str, limit: int, since: StreamPosition | None, reverse: bool
     ) -> Deferred[HistoryPage]:
         """Read a channel's history (protocol, section 3: ``limit`` and ``since``)."""
-        return Deferred.fromCoroutine(self._history(channel, limit, since, reverse))
-
-    async def _history(
-        self, channel: str, limit: int, since: StreamPosition | None, reverse: bool
-    ) -> HistoryPage:
-        options = self._namespace(channel).options
-        if options.history is None:
-            raise reply_error(ErrorCode.NOT_AVAILABLE)
-        self._check(options.allow_history, channel)
-        return await self._hub.history_of(channel, limit, since, reverse)
+        return Deferred.fromCoroutine(self._access.history(channel, limit, since, reverse))
 
     def rpc(self, method: str, data: bytes) -> Deferred[bytes]:
         """Call one of the application's procedures and return its answer as JSON."""
@@ -517,39 +482,11 @@ class Session:
 
     def message(self, data: bytes) -> Deferred[None]:
         """Take a message that wants no answer."""
-        return Deferred.fromCoroutine(self._message(data))
+        return Deferred.fromCoroutine(self._access.message(data))
 
-    async def _message(self, data: bytes) -> None:
-        handler = self._hub.app.message_handler
-        if handler is None:
-            raise disconnect(DisconnectCode.NOT_AVAILABLE)
-        await self._hub.handlers.call("on_message", handler, self, data)
-
-    def _check_presence(self, channel: str) -> None:
-        options = self._namespace(channel).options
-        if not options.presence:
-            raise reply_error(ErrorCode.NOT_AVAILABLE)
-        self._check(options.allow_presence, channel)
-
-    def _namespace(self, channel: str) -> Namespace:
-        """Return what a channel can do, for this client.
-
-        Raises:
-            ReplyError: 102 or 107, there is no such channel; 103, it is not for this client.
-        """
-        namespace = self._hub.namespace_for(channel)
-        if not is_open_to(namespace.options, channel, self.user, self.is_subscribed(channel)):
-            raise reply_error(ErrorCode.PERMISSION_DENIED)
-        return namespace
-
-    def _info_in(self, channel: str) -> ClientInfo:
-        """Return the client as others in a channel see it."""
-        subscription = self._subscriptions.get(channel)
-        return self.info if subscription is None else subscription.info
-
-    def _check(self, grant: frozenset[Grant], channel: str) -> None:
-        if not is_granted(grant, self.user, self.is_subscribed(channel)):
-            raise reply_error(ErrorCode.PERMISSION_DENIED)
+    @property
+    def _access(self) -> Access:
+        return Access(self._hub, self)
 
 
 _ENDS_OF_CONNECTION: dict[int, DisconnectCode] = {

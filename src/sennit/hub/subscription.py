@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from sennit.hub.expiry import Expiry
@@ -19,6 +20,7 @@ __all__ = [
     "GROUPED",
     "LAGGING",
     "TRACKED",
+    "DeltaState",
     "GroupKey",
     "Subscription",
 ]
@@ -36,6 +38,16 @@ BEHIND = 5
 """Its connection was too slow: what it lacks is read from the history once there is room."""
 
 
+class DeltaState(IntEnum):
+    """Whether a subscription takes publications as differences, and whether it can now."""
+
+    NONE = 0
+    FRESH = 1
+    """It has to be sent a whole publication first."""
+    BASED = 2
+    """It holds what was published last in its channel."""
+
+
 class GroupKey(NamedTuple):
     """What subscriptions must share to be sent one frame by one call."""
 
@@ -43,6 +55,7 @@ class GroupKey(NamedTuple):
     framing: Framing
     positioned: bool
     join_leave: bool
+    delta: DeltaState = DeltaState.NONE
 
 
 class Subscription:
@@ -107,6 +120,7 @@ class Subscription:
         *,
         positioned: bool = False,
         recoverable: bool = False,
+        delta: bool = False,
         present: bool = False,
         announced: bool = False,
         join_leave: bool = False,
@@ -119,7 +133,13 @@ class Subscription:
         self.announced = announced
         self.join_leave = join_leave
         session = self.session
-        self.key = GroupKey(session.codec, session.transport.framing, positioned, join_leave)
+        state = DeltaState.FRESH if delta else DeltaState.NONE
+        self.key = GroupKey(session.codec, session.transport.framing, positioned, join_leave, state)
+
+    def set_delta(self, state: DeltaState) -> None:
+        """Note whether it holds what was published last; nothing changes where it takes none."""
+        if self.key.delta not in (DeltaState.NONE, state):
+            self.key = self.key._replace(delta=state)
 
     def keep(self, publication: Publication) -> None:
         """Keep a publication that arrives before the answer is written."""

@@ -27,9 +27,8 @@ class FetchError(Exception):
 def fetcher(reactor: Any) -> Callable[[str], Deferred[bytes]]:
     """Return what gets the document at an ``http:`` or ``https:`` address.
 
-    Its Deferred fails with :class:`FetchError` for a status other than 200 or too long a body,
-    with ``TimeoutError`` after ten seconds, and else as Twisted's ``Agent`` does. Redirects are not
-    followed.
+    Its Deferred fails with :class:`FetchError` for a status other than 200, for too long a body,
+    and after ten seconds; and else as Twisted's ``Agent`` does. Redirects are not followed.
     """
     agent: Any = Agent(reactor, connectTimeout=_TIMEOUT)
 
@@ -41,7 +40,10 @@ def fetcher(reactor: Any) -> Callable[[str], Deferred[bytes]]:
             body.give_up(f"{url} answers with {response.code}")
         return await body.done
 
-    return lambda url: Deferred.fromCoroutine(get(url)).addTimeout(_TIMEOUT, reactor)
+    def late(_: object, seconds: float) -> bytes:
+        raise FetchError(f"no answer within {seconds} seconds")
+
+    return lambda url: Deferred.fromCoroutine(get(url)).addTimeout(_TIMEOUT, reactor, late)
 
 
 class _Body(Protocol):
@@ -74,6 +76,5 @@ class _Body(Protocol):
         self._abort()
 
     def _abort(self) -> None:
-        transport: Any = self.transport
-        if transport is not None:
-            transport.abortConnection()
+        if self.transport is not None:
+            self.transport.loseConnection()

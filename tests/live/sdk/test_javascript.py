@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,9 @@ SCENARIOS = {
     "unsubscribe": "a subscription that the server ends is made again, or not, as the code says",
     "server_side": "the server's subscriptions come with the connection, recover, and come later",
     "limited": "a channel's name says who may, and single channels have options of their own",
+    "delta": "publications come as differences, live and recovered, and are whole in the history",
+    "cache": "in cache mode the newest publication alone is brought back",
+    "paging": "a long history is read in pages, forward and backward",
     "send": "a message without an answer arrives, and so does one from the application",
 }
 
@@ -42,11 +46,29 @@ async def publish(url: str, channel: str, count: int) -> None:
     await client.disconnect()
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_scenario(scenario: str, served: Served, node: str) -> None:
-    """The SDK finds what it expects; see the scenario's line above."""
+async def quote(url: str, channel: str, numbers: Iterable[int]) -> None:
+    """Publish books of prices to a channel, as the application."""
+    client = Client(url, data={"user": "helper"})
+    await client.connect()
+    for number in numbers:
+        await client.rpc("quote", {"channel": channel, "code": number})
+    await client.disconnect()
+
+
+def run_scenario(
+    node: str, scenario: str, url: str, *, protobuf: bool, answer: Callable[..., str | None]
+) -> None:
+    """Run one of the client's scenarios, and answer what it asks for.
+
+    Args:
+        node: the program.
+        scenario: its name in ``client.mjs``.
+        url: where the client connects.
+        protobuf: whether it speaks Protobuf.
+        answer: called with the words of each question; a word for the client, or ``None``.
+    """
     with subprocess.Popen(  # noqa: S603 - our own script
-        [node, str(CLIENT), scenario, served.url, "protobuf" if served.protobuf else "json"],
+        [node, str(CLIENT), scenario, url, "protobuf" if protobuf else "json"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -57,20 +79,31 @@ def test_scenario(scenario: str, served: Served, node: str) -> None:
         assert process.stderr is not None
         try:
             for line in process.stdout:
-                match line.split():
-                    case ["?", "cut"]:
-                        served.wire.cut()
-                    case ["?", "mend"]:
-                        served.wire.mend()
-                    case ["?", "publish", channel, count]:
-                        asyncio.run(publish(served.direct, channel, int(count)))
-                    case _:
-                        continue
-                process.stdin.write("done\n")
-                process.stdin.flush()
+                mark, *words = line.split()
+                if mark == "?":
+                    process.stdin.write(f"{answer(*words) or 'done'}\n")
+                    process.stdin.flush()
             status = process.wait(10)
-            assert status == 0, f"{SCENARIOS[scenario]}\n{process.stderr.read()}"
+            assert status == 0, f"{scenario}\n{process.stderr.read()}"
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_scenario(scenario: str, served: Served, node: str) -> None:
+    """The SDK finds what it expects; see the scenario's line above."""
+
+    def answer(*words: str) -> None:
+        match words:
+            case ("cut",):
+                served.wire.cut()
+            case ("mend",):
+                served.wire.mend()
+            case ("publish", channel, count):
+                asyncio.run(publish(served.direct, channel, int(count)))
+            case ("quote", channel, first, last):
+                asyncio.run(quote(served.direct, channel, range(int(first), int(last) + 1)))
+
+    run_scenario(node, scenario, served.url, protobuf=served.protobuf, answer=answer)
     assert served.process.running()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from sennit.hub.request import SubscribeResult
 from sennit.interfaces import Codec
 from sennit.protocols.centrifuge.command import Command
-from sennit.protocols.centrifuge.reply import Reply
+from sennit.protocols.centrifuge.reply import Published, Reply
 
 __all__ = ["CentrifugeCodec"]
 
@@ -27,3 +28,6 @@ class CentrifugeCodec(Codec, Protocol):
 
     def encode(self, reply: Reply) -> bytes:
         """Return the payload of one reply or push."""
+
+    def recovered(self, result: SubscribeResult) -> list[Published]:
+        """Return the words for what a subscription has recovered."""

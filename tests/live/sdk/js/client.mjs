@@ -1,7 +1,7 @@
 // Runs one scenario with the npm SDK, as published: node client.mjs SCENARIO URL json|protobuf
 //
-// It asks the test for what it cannot do itself by a line "? cut" or "? mend", and goes on when
-// the test has answered with a line. The exit status says how it went.
+// It asks the test for what it cannot do itself by a line like "? cut" or "? token 60", and goes on
+// when the test has answered with a line. The exit status says how it went.
 
 import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
@@ -24,7 +24,7 @@ const clients = [];
 
 async function ask(what) {
   process.stdout.write(`? ${what}\n`);
-  await lines.next();
+  return (await lines.next()).value;
 }
 
 function make(user, data = {}, options = {}) {
@@ -344,6 +344,131 @@ const scenarios = {
       assert.equal((await over).code, 103);
     }
     await rejects(eve.presence("room:fixed"), 108);
+  },
+
+  async delta() {
+    // Differences, live and recovered, of payloads with two edits far apart.
+    let received = 0;
+    class Counting extends WebSocket {
+      constructor(...parameters) {
+        super(...parameters);
+        this.on("message", (data) => (received += data.byteLength ?? data.length));
+      }
+    }
+    const name = channel("ticks");
+    const client = make("ann", {}, { websocket: Counting });
+    const done = event(client, "connected");
+    client.connect();
+    await done;
+    const [ticks] = await subscribed(client, name, { delta: "fossil" });
+    const seen = keep(ticks, "publication", ({ data }) => hear(data));
+    const [helper] = await connected("helper");
+    const quote = (code) => helper.rpc("quote", say({ channel: name, code }));
+    for (const code of [1, 2, 3, 4, 5, 6, 7, 8]) await quote(code);
+    await eventually(() => seen.length === 8);
+    const whole = JSON.stringify(seen[0]).length;
+    assert.ok(received < 3 * whole, `${received} bytes for 8 payloads of ${whole}`);
+    const lost = event(client, "connecting");
+    await ask("cut");
+    await lost;
+    await ask(`quote ${name} 9 12`);
+    const back = event(ticks, "subscribed");
+    await ask("mend");
+    assert.equal((await back).recovered, true);
+    await ask(`quote ${name} 13 14`);
+    await eventually(() => seen.length === 14);
+    assert.deepEqual(seen.map(({ n, levels }) => [n, levels[5][1], levels[150][1], levels[199][0]]),
+      Array.from({ length: 14 }, (_, index) => [index + 1, index + 1, index + 1, -99]));
+    const { publications } = await ticks.history({ limit: -1 });
+    assert.deepEqual(publications.map(({ data }) => hear(data)), seen);
+  },
+
+  async cache() {
+    // The newest alone is brought back.
+    const name = channel("latest");
+    const [client] = await connected("ann");
+    const [latest] = await subscribed(client, name);
+    const seen = keep(latest, "publication", ({ data, offset }) => [hear(data), offset]);
+    const lost = event(client, "connecting");
+    await ask("cut");
+    await lost;
+    await ask(`publish ${name} 9`);
+    const back = event(latest, "subscribed");
+    await ask("mend");
+    assert.deepEqual([(await back).wasRecovering, (await back).recovered], [true, true]);
+    await eventually(() => seen.length === 1);
+    await ask(`publish ${name} 1`);
+    await eventually(() => seen.length === 2);
+    assert.deepEqual(seen, [[8, 9], [0, 10]]);
+  },
+
+  async paging() {
+    // Seven hundred publications in pages, both ways; a page has 300 at most.
+    const name = channel("ticks");
+    const [client] = await connected("ann");
+    const [ticks] = await subscribed(client, name);
+    await ask(`publish ${name} 700`);
+    const offsets = [];
+    let since = { offset: 0, epoch: "" };
+    for (;;) {
+      const page = await ticks.history({ limit: 1000, since });
+      if (page.publications.length === 0) break;
+      assert.ok(page.publications.length <= 300);
+      offsets.push(...page.publications.map(({ offset }) => offset));
+      since = { offset: offsets.at(-1), epoch: page.epoch };
+      assert.equal(page.offset, 700);
+    }
+    assert.deepEqual(offsets, Array.from({ length: 700 }, (_, index) => index + 1));
+    const back = [];
+    let page = await ticks.history({ limit: 250, reverse: true });
+    while (page.publications.length > 0) {
+      back.push(...page.publications.map(({ offset }) => offset));
+      if (back.at(-1) === 1) break;
+      page = await ticks.history({ limit: 250, reverse: true, since: { offset: back.at(-1), epoch: page.epoch } });
+    }
+    assert.deepEqual(back, offsets.toReversed());
+    assert.equal((await ticks.history({ limit: 0 })).publications.length, 0);
+    assert.equal((await ticks.history({ limit: -1 })).publications.length, 300);
+    await rejects(ticks.history({ limit: 1, since: { offset: 1, epoch: "other" } }), 112);
+    await rejects(ticks.history({ limit: 1, since: { offset: 0, epoch: since.epoch }, reverse: true }), 107);
+  },
+
+  async renewing() {
+    // Tokens for two seconds each: of the connection, and of a private channel.
+    let fetched = 0;
+    const client = make("", {}, { data: undefined, getToken: async () => ((fetched += 1), ask("token 2")) });
+    const over = keep(client, "disconnected");
+    const again = keep(client, "connecting");
+    const done = event(client, "connected");
+    client.connect();
+    await done;
+    let boards = 0;
+    const getToken = async ({ channel }) => ((boards += 1), ask(`token 2 ${channel}`));
+    const [board] = await subscribed(client, "$team:board", { getToken });
+    const lost = keep(board, "subscribing");
+    await eventually(() => fetched >= 3 && boards >= 3);
+    assert.deepEqual([client.state, board.state], ["connected", "subscribed"]);
+    assert.deepEqual([over, again.length, lost], [[], 1, []]);
+  },
+
+  async bad_tokens() {
+    // A bad one keeps the client away; one that has expired has it fetch another.
+    const bad = make("", {}, { data: undefined, token: "no token" });
+    const over = event(bad, "disconnected");
+    bad.connect();
+    assert.equal((await over).code, 3500);
+    let fetched = 0;
+    const getToken = async () => ((fetched += 1), ask("token 60"));
+    const late = make("", {}, { data: undefined, token: await ask("token -5"), getToken });
+    const done = event(late, "connected");
+    late.connect();
+    await done;
+    assert.equal(fetched, 1);
+    const board = late.newSubscription("$team:board", { getToken: async () => "no token" });
+    const refused = event(board, "unsubscribed");
+    board.subscribe();
+    assert.equal((await refused).code, 103);
+    assert.equal(late.state, "connected");
   },
 
   async send() {
