@@ -1,8 +1,8 @@
 """What slow clients cost the others: ``python -m bench.slow``; see README.md.
 
 For each policy one server publishes to 1,000 subscribers, of whom at first all read, and then 5 %
-do not. The fast ones must not notice: what they get, and what the server's processor time is for each
-frame that they get, are compared within a round. The server's memory is read at its highest.
+do not. The fast ones must not notice: what they get, and the server's processor time for each frame
+that they get, are compared within a round. The server's memory is read at the end.
 """
 
 from __future__ import annotations
