@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.memory import read_memory
-from bench.place import BENCH
+from bench.place import BENCH, BUILD
 from bench.process import Server, cpu_time, free_port
 from bench.trial import pick_cores
 
@@ -28,11 +28,13 @@ __all__ = ["POLICIES", "main"]
 POLICIES = ("disconnect", "recover", "drop-oldest", "conflate")
 CONNECTIONS = 1000
 STALLED = 0.05
-RATE = 400
+RATE = 300
 """Publications a second."""
 SIZE = 1000
 """Bytes in each, so that queues fill within the time that is measured."""
 SECONDS = 6.0
+WARM = 4.0
+"""Seconds after which the queue of one who does not read has been full for a while."""
 MEBIBYTE = 1 << 20
 
 
@@ -95,13 +97,24 @@ def measure(policy: str, stalled: int, seconds: float) -> dict[str, float]:
     if cores.load is not None:
         os.sched_setaffinity(0, {cores.load})
     port = free_port()
-    command = [sys.executable, "-m", "bench.slow_server", str(port), str(RATE), str(SIZE), policy]
+    file = BUILD / "slow.txt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "bench.slow_server",
+        str(port),
+        str(RATE),
+        str(SIZE),
+        policy,
+        str(file),
+    ]
     log = Path("/dev/null")
     with Server(command, port, cores.server, dict(os.environ), log) as server:
         crowd = Crowd(port, policy, CONNECTIONS, stalled)
         try:
             before = read_memory(server.pid).uss
-            crowd.read(seconds / 3)
+            crowd.read(WARM)
             began, cpu = time.monotonic(), cpu_time(server.pid)
             read = crowd.read(seconds)
             taken = cpu_time(server.pid) - cpu
@@ -112,6 +125,7 @@ def measure(policy: str, stalled: int, seconds: float) -> dict[str, float]:
     return {
         "rate": read / elapsed / len(crowd.fast),
         "cpu": taken / (read / SIZE) * 1e6,
+        "dropped": int(file.read_text()),
         "growth": (after - before) / MEBIBYTE,
     }
 
@@ -134,6 +148,7 @@ def main(arguments: Sequence[str]) -> int:
                     "throughput": some["rate"] / none["rate"],
                     "cpu": some["cpu"] / none["cpu"],
                     "growth": some["growth"],
+                    "dropped": some["dropped"],
                 }
             )
         policies[policy] = {

@@ -1,14 +1,17 @@
 """What ``bench.slow`` measures: a server that publishes to one channel at a steady rate.
 
-``python -m bench.slow_server PORT RATE SIZE POLICY``
+``python -m bench.slow_server PORT RATE SIZE POLICY FILE``; the file says how many were left out
 """
 
 from __future__ import annotations
 
+import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 from twisted.internet.task import LoopingCall, react
 
 import sennit
@@ -29,9 +32,14 @@ def let_in(_request: sennit.ConnectRequest) -> sennit.Credentials:
     return sennit.Credentials("")
 
 
-async def run(reactor: Any, port: str, rate: str, size: str, policy: str) -> None:
+async def run(reactor: Any, port: str, rate: str, size: str, policy: str, file: str) -> None:
     """Serve, and publish, until it is told to stop."""
-    await sennit.serve(app, reactor, f"tcp:{port}:interface=127.0.0.1")
+    with socket.create_server(("127.0.0.1", int(port)), backlog=1024) as sock:
+        # Else the kernel takes megabytes for each who does not read, before it is the hub's turn.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 16 * 1024)
+        sock.setblocking(False)
+        endpoint = AdoptedStreamServerEndpoint(reactor, sock.fileno(), sock.family)
+        await sennit.serve(app, reactor, endpoint)
     data = b'"%s"' % (b"x" * int(size))
     number = 0
 
@@ -41,6 +49,7 @@ async def run(reactor: Any, port: str, rate: str, size: str, policy: str) -> Non
             number += 1
             app.publish(f"{policy}:a", data, tags={"key": str(number % 50)})
 
+    LoopingCall(lambda: Path(file).write_text(str(app.hub.dropped[policy]))).start(0.5)
     LoopingCall.withCount(publish).start(1 / int(rate))
     await Deferred()
 
