@@ -28,9 +28,9 @@ __all__ = ["POLICIES", "main"]
 POLICIES = ("disconnect", "recover", "drop-oldest", "conflate")
 CONNECTIONS = 1000
 STALLED = 0.05
-RATE = 300
+RATE = 80
 """Publications a second."""
-SIZE = 1000
+SIZE = 3000
 """Bytes in each, so that queues fill within the time that is measured."""
 SECONDS = 6.0
 WARM = 4.0

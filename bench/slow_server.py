@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ async def run(reactor: Any, port: str, rate: str, size: str, policy: str, file: 
         # Else the kernel takes megabytes for each who does not read, before it is the hub's turn.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 16 * 1024)
         sock.setblocking(False)
-        endpoint = AdoptedStreamServerEndpoint(reactor, sock.fileno(), sock.family)
+        endpoint = AdoptedStreamServerEndpoint(reactor, os.dup(sock.fileno()), sock.family)
         await sennit.serve(app, reactor, endpoint)
     data = b'"%s"' % (b"x" * int(size))
     number = 0
