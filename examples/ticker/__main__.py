@@ -1,4 +1,4 @@
-"""``python -m examples.ticker``: the feed, the server and its page, and a slow client on demand."""
+"""``python -m examples.ticker``: the feed, the server, its page, a fast and a slow client."""
 
 # ruff: noqa: N802 - Twisted calls these methods
 from __future__ import annotations
@@ -35,14 +35,15 @@ class Child(ProcessProtocol):
 
     transport: Any
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._rest = b""
 
     def outReceived(self, data: bytes) -> None:
-        """Take what it says: only the slow client says anything."""
+        """Take what it says: only clients say anything."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            tell_view(line)
+            tell_view(self._name, line)
 
     def errReceived(self, data: bytes) -> None:
         """Pass its complaints on."""
@@ -54,9 +55,9 @@ class Child(ProcessProtocol):
             self.transport.signalProcess("TERM")
 
 
-def start(reactor: Any, module: str, *arguments: object) -> Child:
+def start(reactor: Any, name: str, module: str, *arguments: object) -> Child:
     """Start a program of the example's."""
-    child = Child()
+    child = Child(name)
     command = [sys.executable, "-m", f"examples.ticker.{module}", *map(str, arguments)]
     reactor.spawnProcess(child, sys.executable, command, env=None, path=str(HERE.parents[1]))
     return child
@@ -82,7 +83,7 @@ async def run(reactor: Any, host: str, port: int, rate: int) -> None:
     def switch(_session: Session, params: dict[str, bool]) -> dict[str, bool]:
         wanted = bool(params.get("on"))
         if wanted and "slow" not in children:
-            children["slow"] = start(reactor, "slow", server.port, SLOW_RATE)
+            children["slow"] = start(reactor, "slow", "client", server.port, SLOW_RATE)
         elif not wanted and "slow" in children:
             children.pop("slow").stop()
         return {"on": wanted}
@@ -94,7 +95,8 @@ async def run(reactor: Any, host: str, port: int, rate: int) -> None:
     configuration = Configuration(page=str(HERE / "page"))
     server = await serve(app, reactor, listen(reactor, host, port), configuration)
     listening = reactor.listenUDP(0, market, interface="127.0.0.1", maxPacketSize=65_535)
-    children["feed"] = start(reactor, "feed", listening.getHost().port, rate)
+    children["feed"] = start(reactor, "feed", "feed", listening.getHost().port, rate)
+    children["fast"] = start(reactor, "fast", "client", server.port, 0)
     reactor.addSystemEventTrigger("before", "shutdown", stop)
     for address in server.addresses:
         sys.stdout.write(f"The ticker is at {address} - press Ctrl-C to stop.\n")

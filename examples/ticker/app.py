@@ -13,9 +13,8 @@ from sennit import App, ConnectRequest, Credentials, Session
 
 __all__ = ["CHANNEL", "Market", "app"]
 
-CHANNEL = "market:prices"
-VIEW = "view:slow"
-"""Where the slow client's view is told, twice a second."""
+CHANNEL = "market:all"
+"""Every price; those of one symbol alone are in ``market:SYMBOL``."""
 
 app = App()
 # A slow client is not sent every price, but the newest of each symbol: never an old one for long.
@@ -41,11 +40,9 @@ class Market(DatagramProtocol):
         for line in datagram.splitlines():
             symbol, _, price = line.decode("ascii").partition(" ")
             self.updates += 1
-            app.publish(
-                CHANNEL,
-                b'{"s":"%s","p":%s,"t":%d}' % (symbol.encode(), price.encode(), at),
-                tags={"symbol": symbol},
-            )
+            data = b'{"s":"%s","p":%s,"t":%d}' % (symbol.encode(), price.encode(), at)
+            for channel in (CHANNEL, f"market:{symbol}"):
+                app.publish(channel, data, tags={"symbol": symbol})
 
 
 market = Market()
@@ -67,6 +64,6 @@ def tell_numbers(_session: Session, _params: Any) -> dict[str, float]:
     }
 
 
-def tell_view(line: bytes) -> None:
-    """Tell what the slow client sees, as it says it: a line of JSON."""
-    app.publish(VIEW, json.loads(line), tags={"view": "slow"})
+def tell_view(name: str, line: bytes) -> None:
+    """Tell what a client sees, as it says it: a line of JSON."""
+    app.publish(f"view:{name}", json.loads(line), tags={"view": name})

@@ -4,16 +4,14 @@ import { Link } from "./link.js";
 import { Plot } from "./plot.js";
 
 const SYMBOLS = ["TERN", "GULL", "PUFFIN", "AUK", "SKUA"];
-const SLOW = "view:slow";
+const VIEWS = ["fast", "slow"];
 
 const at = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en");
 const plot = new Plot(at("plot"), SYMBOLS);
 const newest = new Map();
 const rows = new Map();
-let received = 0;
-let age = 0;
-let view = null;
+const views = new Map();
 
 for (const [index, symbol] of SYMBOLS.entries()) {
   const row = at("prices").insertRow();
@@ -28,33 +26,30 @@ for (const [index, symbol] of SYMBOLS.entries()) {
   rows.set(symbol, { price: row.insertCell(), change: row.insertCell(), slow: row.insertCell() });
 }
 
-const worker = new Worker("./worker.js", { type: "module" });
-worker.onmessage = ({ data }) => {
-  if (data.live !== undefined) {
-    at("status").textContent = data.live ? "Live" : "Reconnecting…";
-    at("status").dataset.state = data.live ? "live" : "connecting";
-    return;
-  }
-  received = data.count;
-  age = data.age;
-  for (const symbol of SYMBOLS) if (symbol in data.newest) newest.set(symbol, data.newest[symbol]);
-};
-
-// A second connection: what is asked for does not wait behind ten thousand prices.
-const link = new Link([SLOW], {
-  publication(_channel, data) {
-    took(data);
+const link = new Link([...SYMBOLS.map((symbol) => `market:${symbol}`), ...VIEWS.map((view) => `view:${view}`)], {
+  publication(channel, data) {
+    const [family, name] = channel.split(":");
+    if (family === "view") took(name, data);
+    else newest.set(name, data.p);
   },
-  live() {},
-  lost() {},
+  live() {
+    at("status").textContent = "Live";
+    at("status").dataset.state = "live";
+  },
+  lost() {
+    at("status").textContent = "Reconnecting…";
+    at("status").dataset.state = "connecting";
+  },
 });
 
-function took(data) {
+function took(name, data) {
   const now = performance.now();
-  if (view && data.count > view.data.count)
-    at("slow-rate").textContent = whole.format(Math.round(((data.count - view.data.count) / (now - view.now)) * 1000));
-  view = { data, now };
-  at("slow-age").textContent = (data.age / 1000).toFixed(1);
+  const before = views.get(name);
+  if (before && data.count > before.data.count)
+    at(`${name}-rate`).textContent = whole.format(Math.round((data.count - before.data.count) / (data.at - before.data.at)));
+  views.set(name, { data, now });
+  at(`${name}-age`).textContent = (data.age / 1000).toFixed(1);
+  if (name !== "slow") return;
   at("slow").setAttribute("aria-checked", "true");
   for (const symbol of SYMBOLS) rows.get(symbol).slow.textContent = data.prices[symbol]?.toFixed(2) ?? "";
 }
@@ -71,20 +66,15 @@ at("slow").addEventListener("click", async () => {
 });
 
 function forget() {
-  view = null;
+  views.delete("slow");
   at("slow-rate").textContent = at("slow-age").textContent = "–";
   for (const { slow } of rows.values()) slow.textContent = "";
 }
 
-let counted = { received: 0, now: performance.now() };
 let told = null;
 setInterval(async () => {
-  const now = performance.now();
-  const seconds = (now - counted.now) / 1000;
-  at("rate").textContent = whole.format(Math.round((received - counted.received) / seconds));
-  at("age").textContent = (age / 1000).toFixed(1);
-  counted = { received, now };
-  if (view && now - view.now > 3000) {
+  const slow = views.get("slow");
+  if (slow && performance.now() - slow.now > 5000) {
     at("slow").setAttribute("aria-checked", "false");
     forget();
   }

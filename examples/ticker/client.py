@@ -1,9 +1,9 @@
-"""The slow client: it reads a twentieth of what is sent, and says what it sees.
+"""A client of every price, fast or slow, which says twice a second what it sees.
 
-``python -m examples.ticker.slow PORT RATE`` takes RATE updates a second, and writes a line of JSON
-twice a second. A browser could not play this part: it takes everything off its socket at once, and
-what a page does not get round to waits in the browser. So this is a program that really stops
-reading, with a small socket buffer; what fills is the server's queue, as with a poor connection.
+``python -m examples.ticker.client PORT RATE`` takes RATE updates a second, or with 0 all that come,
+and writes lines of JSON. A browser could not play the slow one: it takes everything off its socket
+at once, and what a page does not get round to waits in the browser. This one really stops reading,
+with a small socket buffer; what fills is the server's queue, as with a poor connection.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-CHANNEL = "market:prices"
+CHANNEL = "market:all"
 SHOWN = ("TERN", "GULL", "PUFFIN", "AUK", "SKUA")
 BUFFER = 4096
 """Bytes that the operating system may take ahead of us, or as few as it lets us say."""
 
 
-def connect(port: int) -> socket.socket:
+def connect(port: int, *, small: bool) -> socket.socket:
     """Return a WebSocket that has been opened, and asked to be subscribed."""
     sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+    if small:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
     sock.connect(("127.0.0.1", port))
     sock.sendall(
         b"GET /connection/websocket HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
@@ -65,7 +66,7 @@ def messages(sock: socket.socket) -> Iterator[bytes]:
 
 def main(port: int, rate: int) -> None:
     """Read at a rate, and say what is seen, until the server closes or the parent is gone."""
-    sock = connect(port)
+    sock = connect(port, small=rate > 0)
     parent = os.getppid()
     seen: dict[str, tuple[float, float]] = {}
     count = 0
@@ -84,6 +85,7 @@ def main(port: int, rate: int) -> None:
             now = time.monotonic()
             if now - said >= 0.5:
                 view = {
+                    "at": now,
                     "count": count,
                     "age": round(time.time() * 1000 - data["t"]),
                     "prices": {symbol: seen[symbol][0] for symbol in SHOWN if symbol in seen},
@@ -95,7 +97,8 @@ def main(port: int, rate: int) -> None:
                 if os.getppid() != parent:
                     return
             # It makes up for nothing: that would be to be fast now and then.
-            time.sleep(1 / rate)
+            if rate:
+                time.sleep(1 / rate)
 
 
 if __name__ == "__main__":
