@@ -37,12 +37,13 @@ class Child(ProcessProtocol):
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._stopped = False
         self._rest = b""
 
     def outReceived(self, data: bytes) -> None:
         """Take what it says: only clients say anything."""
         *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
+        for line in () if self._stopped else lines:
             tell_view(self._name, line)
 
     def errReceived(self, data: bytes) -> None:
@@ -50,7 +51,8 @@ class Child(ProcessProtocol):
         sys.stderr.write(data.decode(errors="replace"))
 
     def stop(self) -> None:
-        """End it."""
+        """End it; what it still says is not heard."""
+        self._stopped = True
         with suppress(error.ProcessExitedAlready):
             self.transport.signalProcess("TERM")
 

@@ -108,5 +108,5 @@ def test_fast_and_slow(watchers: Callable[[dict[str, Any]], Watcher]) -> None:
     bob.page.screenshot(path="tests/live/artifacts/ticker-phone.png", full_page=True)
 
     ann.page.get_by_role("switch").click()
-    expect(ann.page.get_by_role("switch")).not_to_be_checked()
+    expect(ann.page.get_by_role("switch")).not_to_be_checked(timeout=15_000)
     expect(ann.price("TERN", 2)).to_have_text("")
