@@ -265,7 +265,7 @@ class App:
         """Publish the same to several channels, as :meth:`publish` does to one.
 
         Returns:
-            Fires with what came of each, in their order: where it stands, or why it failed.
+            Fires with what came of each, in their order, which is where it stands or why it failed.
 
         Raises:
             NotRunning: at once, the app is not served.
