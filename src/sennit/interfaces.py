@@ -247,6 +247,9 @@ class PublishOptions:
         idempotency_key: a publication with a key seen in this channel within ``idempotency_ttl``
             is not published again; its answer is the first one's. Empty for none.
         idempotency_ttl: seconds.
+        version: of what the publication describes, 0 for none; a channel with history that has
+            seen this version, or a newer one, keeps and delivers nothing, and answers with its top.
+        version_epoch: names one run of versions; those of another are not compared.
     """
 
     history_size: int = 0
@@ -254,6 +257,8 @@ class PublishOptions:
     meta_ttl: float = 30 * 86400
     idempotency_key: str = ""
     idempotency_ttl: float = 300
+    version: int = 0
+    version_epoch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

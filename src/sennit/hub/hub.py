@@ -10,20 +10,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sennit.errors import Disconnect
+from sennit.hub.administration import Administration
 from sennit.hub.app import App
 from sennit.hub.call import ANSWER
 from sennit.hub.channel import Channel
 from sennit.hub.handler import HandlerRunner
 from sennit.hub.limiter import Limiter
 from sennit.hub.namespace import Namespace
-from sennit.hub.payload import check_format, encode_payload
+from sennit.hub.payload import check_format
 from sennit.hub.procedure import RunningProcedure
-from sennit.hub.request import SubscriptionOptions
 from sennit.hub.session import Session
 from sennit.hub.setting import HubSettings
 from sennit.hub.subscription import Subscription
@@ -62,6 +62,8 @@ class Hub:
         now: the time, in seconds since 1970; the clock need not know it.
 
     Attributes:
+        id: this node's, made anew with each start.
+        administration: what the application may do to users and channels.
         dropped: frames that were not delivered to slow clients, by policy.
         limiter: how often clients may do what.
     """
@@ -89,6 +91,8 @@ class Hub:
         self.new_id = new_id
         self.tokens = tokens
         self.now = now
+        self.id = new_id()
+        self.administration = Administration(self)
         self.handlers = HandlerRunner(run)
         self.dropped: Counter[str] = Counter()
         self.limiter = Limiter(self.settings, clock)
@@ -184,34 +188,6 @@ class Hub:
         for session in list(self.sessions):
             session.end(why)
 
-    def disconnect_user(self, user: str, code: int, reason: str) -> None:
-        """End every session of a user."""
-        why = Disconnect(code, reason)
-        for session in self.sessions_of(user):
-            session.end(why)
-
-    def unsubscribe_user(self, user: str, channel: str, code: int, reason: str = "") -> None:
-        """End every subscription of a user to a channel."""
-        for session in self.sessions_of(user):
-            session.end_subscription(channel, code, reason)
-
-    def subscribe_user(
-        self, user: str, channel: str, options: SubscriptionOptions
-    ) -> Deferred[None]:
-        """Subscribe every session of a user; see :meth:`sennit.App.subscribe`."""
-        return Deferred.fromCoroutine(self._subscribe_user(user, channel, options))
-
-    async def _subscribe_user(self, user: str, channel: str, options: SubscriptionOptions) -> None:
-        self.namespace_for(channel)
-        subscribing = [
-            session.subscribe_server_side(channel, options) for session in self.sessions_of(user)
-        ]
-        outcomes: Any = await DeferredList(subscribing, consumeErrors=True)
-        for succeeded, outcome in outcomes:
-            # Who is gone meanwhile has not failed.
-            if not succeeded and not outcome.check(CancelledError):
-                outcome.raiseException()
-
     async def call(self, session: Session, method: str, data: bytes) -> bytes:
         """Call a procedure for a client.
 
@@ -238,6 +214,10 @@ class Hub:
         """How many channels somebody on this node is subscribed to."""
         return len(self._channels)
 
+    def subscriber_counts(self) -> Iterable[tuple[str, int]]:
+        """Return each channel that somebody here is subscribed to, and how many are."""
+        return [(name, len(channel.subscriptions)) for name, channel in self._channels.items()]
+
     def namespace_for(self, channel: str) -> Namespace:
         """Return what a channel can do (protocol, section 10).
 
@@ -248,7 +228,7 @@ class Hub:
             raise reply_error(ErrorCode.BAD_REQUEST, "a channel's name is printable ASCII")
         if len(channel) > self.settings.channel_length:
             raise reply_error(ErrorCode.BAD_REQUEST, "the channel's name is too long")
-        declared = self.app.channels.get(channel)
+        declared = self.app.single_channels.get(channel)
         if declared is not None:
             return declared
         name, colon, rest = channel.removeprefix("$").partition(":")
@@ -278,35 +258,14 @@ class Hub:
         if self._channels.get(channel.name) is channel:
             del self._channels[channel.name]
 
-    def publish(
-        self,
-        channel: str,
-        data: Any,
-        *,
-        tags: Mapping[str, str] | None = None,
-        idempotency_key: str = "",
-        info: ClientInfo | None = None,
-        ephemeral: bool = False,
-        exclude: str = "",
-        delta: bool = False,
-    ) -> Deferred[StreamPosition]:
-        """Publish for the application; see :meth:`sennit.App.publish`."""
-        publication = Publication(
-            encode_payload(data),
-            info=info,
-            tags=dict(tags or {}),
-            channel=channel,
-            ephemeral=ephemeral,
-            exclude=exclude,
-            delta=delta,
-        )
-        return Deferred.fromCoroutine(self._publish(channel, publication, idempotency_key))
-
-    async def _publish(self, channel: str, publication: Publication, key: str) -> StreamPosition:
-        return await self.keep(self.namespace_for(channel), channel, publication, key)
-
     async def keep(
-        self, namespace: Namespace, channel: str, publication: Publication, key: str = ""
+        self,
+        namespace: Namespace,
+        channel: str,
+        publication: Publication,
+        key: str = "",
+        version: int = 0,
+        version_epoch: str = "",
     ) -> StreamPosition:
         """Give a publication to the broker and return where it stands.
 
@@ -326,7 +285,7 @@ class Hub:
             self.broker.publish,
             channel,
             publication,
-            namespace.publish_options(key, ephemeral=publication.ephemeral),
+            namespace.publish_options(key, version, version_epoch, ephemeral=publication.ephemeral),
         )
         return result.position
 

@@ -332,8 +332,17 @@ class Namespace:
         return self._pattern is None or self._pattern.fullmatch(name) is not None
 
     def publish_options(
-        self, idempotency_key: str = "", *, ephemeral: bool = False
+        self,
+        idempotency_key: str = "",
+        version: int = 0,
+        version_epoch: str = "",
+        *,
+        ephemeral: bool = False,
     ) -> PublishOptions:
         """Return how a broker keeps the publications of this namespace's channels."""
         kept = PublishOptions() if ephemeral else self._publish_options
-        return replace(kept, idempotency_key=idempotency_key) if idempotency_key else kept
+        if not idempotency_key and not version:
+            return kept
+        return replace(
+            kept, idempotency_key=idempotency_key, version=version, version_epoch=version_epoch
+        )

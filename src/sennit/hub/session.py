@@ -59,6 +59,7 @@ class Session:
         info: the client as others see it.
         request: the HTTP request that the connection began with.
         protocol: ``"centrifuge"`` or ``"raw"``.
+        secret: what a client that speaks by requests of its own says with each; else empty.
         connected: whether ``on_connect`` has let it in.
         ended: whether it is over, or about to be.
     """
@@ -81,6 +82,7 @@ class Session:
         "lagging",
         "protocol",
         "request",
+        "secret",
         "transport",
         "user",
     )
@@ -99,6 +101,7 @@ class Session:
         self.codec = codec
         self.request = request
         self.protocol = protocol
+        self.secret = ""
         self.user = ""
         self.info = ClientInfo("", self.id)
         self._state: dict[str, Any] | None = None

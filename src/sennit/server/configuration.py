@@ -137,7 +137,7 @@ class Configuration:
         """
         kinds: tuple[_Kind, ...] = (
             ("namespace", self.namespaces, app.namespaces, app.namespace),
-            ("channel", self.channels, app.channels, app.channel),
+            ("channel", self.channels, app.single_channels, app.channel),
         )
         for kind, wanted, present, _ in kinds:
             for name in wanted:
