@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from sennit.errors import ConfigurationError
@@ -35,6 +36,7 @@ class Rate:
             raise ConfigurationError("a rate, and its burst, are more than 0")
 
     @classmethod
+    @lru_cache(maxsize=256)  # a channel's words are read at each of its commands
     def parse(cls, words: str) -> Self | None:
         """Return the rate that words like ``"100/s burst 20"`` say; ``None`` for no words.
 
