@@ -165,3 +165,15 @@ def test_the_server_keeps_its_names(house: House) -> None:
     """No procedure takes the place of the answers."""
     with pytest.raises(ConfigurationError, match="own"):
         house.app.rpc(ANSWER)(lambda _session, _params: 1)
+
+
+@pytest.mark.parametrize("limit", [1, 700])
+def test_a_call_that_finds_no_room_ends_the_connection(house: House, limit: int) -> None:
+    """Calls are never dropped: one to a client that does not read is 3008, and fails at once."""
+    house.settings = HubSettings(queue_limit=limit)
+    ann = house.person()
+    ann.transport.blocked = True
+    with pytest.raises(ConnectionClosedError):
+        outcome(ann.session.call("get"))
+    assert ann.transport.disconnected == (3008, "slow")
+    assert house.clock.getDelayedCalls() == []

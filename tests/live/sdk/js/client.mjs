@@ -500,6 +500,13 @@ const scenarios = {
     assert.deepEqual(await asked("sleep", null, 1), { timeout: true });
     await assert.rejects(client.rpc("@sennit:answer", say({ id: 999 })), { code: 107 });
     assert.equal(client.state, "connected");
+    const lost = event(client, "connecting");
+    await ask("cut");
+    await lost;
+    const back = event(client, "connected");
+    await ask("mend");
+    await back;
+    assert.deepEqual(await asked("double", 4), { answer: 8 });
   },
 
   async rates() {
