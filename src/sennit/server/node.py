@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,9 +25,13 @@ from sennit.protocols.centrifuge.mount import CentrifugeMount
 from sennit.protocols.raw import RawMount
 from sennit.server import chat
 from sennit.server.configuration import Configuration
+from sennit.server.version import version
+from sennit.web.api import Api
+from sennit.web.api_method import ApiMethods
 from sennit.web.fetch import fetcher
 from sennit.web.folder import Folder
 from sennit.web.health import Health, Status
+from sennit.web.open_api import describe_api
 from sennit.web.page import built_page, page_folder
 
 __all__ = ["SDK_PATH", "Node"]
@@ -126,6 +131,16 @@ class Node:
         """
         root = self._page()
         root.place("/health", Health(lambda: self._status))
+        configuration = self._configuration
+        if configuration.api.keys:
+            methods = ApiMethods(self.hub, socket.gethostname(), version())
+            api = Api(
+                configuration.api,
+                methods,
+                configuration.limits.max_body,
+                lambda: describe_api(version()),
+            )
+            root.place("/api", api)
         return root
 
     def _page(self) -> Folder:
