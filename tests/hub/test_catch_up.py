@@ -309,3 +309,21 @@ def test_in_cache_mode_the_newest_alone_is_sent(house: House) -> None:
     assert _numbers(person) == [29]
     _publish(house, 30)
     assert _numbers(person) == [30]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_behind_from_the_first_moment(house: House, seed: int) -> None:
+    """What was kept for a newcomer finds no room behind its answer: it is read again as well."""
+    house.broker = LateBroker(house.clock, seed)
+    person = _slow(house)
+    person.subscribing("room:b")
+    for number in range(20):
+        house.hub.app.publish("room:b", number)
+        house.clock.advance(0.05)
+    _settle(house)
+    person.unblock()
+    _settle(house)
+    taken = person.take()
+    assert taken[0] == ["answer"]
+    first = person.answers[1].position.offset + 1
+    assert [entry[2] for entry in taken[1:]] == list(range(first, 21))
