@@ -15,6 +15,8 @@ from sennit.hub.app import App
 from sennit.hub.namespace import NamespaceOptions
 from sennit.interfaces import PublicationSink
 from sennit.model.request import ConnectionRequest
+from sennit.net.reception import Reception
+from sennit.net.setting import WebSocketSettings
 from sennit.server import chat
 from sennit.server import node as node_module
 from sennit.server.configuration import Configuration
@@ -218,7 +220,8 @@ def test_the_configurations_bounds_reach_the_hub() -> None:
 
 
 def children(app: App, page: str = "") -> dict[bytes, Any]:
-    return dict(Node(app, Clock(), Configuration(page=page)).web().children)
+    reception = Reception(Clock(), WebSocketSettings(), pages=True)
+    return dict(Node(app, Clock(), Configuration(page=page)).web(reception).children)
 
 
 @pytest.mark.parametrize("page", ["", "none"])

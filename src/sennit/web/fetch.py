@@ -27,8 +27,8 @@ class FetchError(Exception):
 def fetcher(reactor: Any) -> Callable[[str], Deferred[bytes]]:
     """Return what gets the document at an ``http:`` or ``https:`` address.
 
-    Its Deferred fails with :class:`FetchError` for a status other than 200, for too long a body, and
-    after ten seconds; and else as Twisted's ``Agent`` does. Redirects are not followed.
+    Its Deferred fails with :class:`FetchError` for a status other than 200, for too long a body,
+    and after ten seconds; and else as Twisted's ``Agent`` does. Redirects are not followed.
     """
     agent: Any = Agent(reactor, connectTimeout=_TIMEOUT)
 

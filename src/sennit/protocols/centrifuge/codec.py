@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sennit.interfaces import Codec
+from sennit.interfaces import Codec, UplinkFrame
 from sennit.protocols.centrifuge.command import Command
 from sennit.protocols.centrifuge.reply import Reply
 
@@ -25,5 +25,15 @@ class CentrifugeCodec(Codec, Protocol):
             ProtocolError: it cannot be read as commands; the message says where.
         """
 
+    def decode_uplink(self, body: bytes) -> UplinkFrame:
+        """Return what the body of an uplink says (section 11).
+
+        Raises:
+            RemoteProtocolError: it cannot be read as one.
+        """
+
     def encode(self, reply: Reply) -> bytes:
         """Return the payload of one reply or push."""
+
+    def encode_disconnect(self, code: int, reason: str) -> bytes:
+        """Return the push that stands for a close frame where there is none (section 6)."""

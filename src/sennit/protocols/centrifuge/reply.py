@@ -16,6 +16,7 @@ from sennit.model.publication import ClientInfo, HistoryPage, Publication, Strea
 __all__ = [
     "Client",
     "ConnectReply",
+    "DisconnectPush",
     "EmptyReply",
     "ErrorReply",
     "HistoryReply",
@@ -130,9 +131,18 @@ class ConnectReply(Struct, frozen=True, omit_defaults=True):
     subs: dict[str, SubscribeReply] = {}
     ping: int = 0
     pong: bool = False
+    session: str = ""
+    node: str = ""
 
     @classmethod
-    def of(cls, result: ConnectResult, version: str, ping: int) -> ConnectReply:
+    def of(
+        cls,
+        result: ConnectResult,
+        version: str,
+        ping: int,
+        session: str = "",
+        node: str = "",
+    ) -> ConnectReply:
         """Return the words for a connect that was let in; a ping wants a pong."""
         return cls(
             result.client,
@@ -143,6 +153,8 @@ class ConnectReply(Struct, frozen=True, omit_defaults=True):
             {name: SubscribeReply.of(sub) for name, sub in result.subscriptions.items()},
             ping,
             ping > 0,
+            session,
+            node,
         )
 
 
@@ -247,6 +259,13 @@ class MessagePush(Struct, frozen=True):
     data: Raw
 
 
+class DisconnectPush(Struct, frozen=True):
+    """The connection is over."""
+
+    code: int
+    reason: str
+
+
 class Push(Struct, frozen=True, omit_defaults=True):
     """What the client did not ask for just now."""
 
@@ -257,6 +276,7 @@ class Push(Struct, frozen=True, omit_defaults=True):
     unsubscribe: UnsubscribePush | None = None
     message: MessagePush | None = None
     subscribe: SubscribePush | None = None
+    disconnect: DisconnectPush | None = None
 
 
 class Reply(Struct, frozen=True, omit_defaults=True):
