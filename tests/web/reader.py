@@ -94,10 +94,11 @@ class Door:
         """Return a new connection."""
         socket: Any = FakeSocket(self.door.buildProtocol(None))
         socket.protocol.makeConnection(socket)
-        return socket
+        made: FakeSocket = socket
+        return made
 
     def ask(
-        self, path: str, method: str = "POST", body: bytes = b"", **headers: str
+        self, path: str, method: str = "POST", body: bytes = b"", **headers: Any
     ) -> tuple[int, dict[str, str], bytes]:
         """Send one request over a new connection, and return the answer's parts."""
         reader = Reader(self.connect())
@@ -106,18 +107,18 @@ class Door:
             reader.lose()  # It has its answer, or waits for it no longer.
         return reader.status, reader.headers, reader.body
 
-    def uplink(self, body: bytes, **headers: str) -> int:
+    def uplink(self, body: bytes, **headers: Any) -> int:
         """Send an uplink, and return the status; 0 if there is no answer yet."""
         return self.ask(UPLINK, body=body, **headers)[0]
 
-    def stream(self, body: bytes = b"hello", **headers: str) -> Reader:
+    def stream(self, body: bytes = b"hello", **headers: Any) -> Reader:
         """Return somebody who reads an open stream."""
         reader = Reader(self.connect())
         reader.send(STREAM, body=body, **headers)
         assert reader.status == 200, reader.body
         return reader
 
-    def events(self, first: str = "hello", **headers: str) -> Reader:
+    def events(self, first: str = "hello", **headers: Any) -> Reader:
         """Return somebody who reads events."""
         reader = Reader(self.connect())
         reader.send(f"{EVENTS}?cf_connect={quote(first, safe='')}", "GET", **headers)
@@ -158,7 +159,7 @@ class Reader:
         method: str = "POST",
         body: bytes = b"",
         version: str = "1.1",
-        **headers: str,
+        **headers: Any,
     ) -> None:
         """Send the request, and read."""
         lines = {"Host": "example.com", **headers}

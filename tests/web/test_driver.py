@@ -14,7 +14,7 @@ from tests.double import outcome
 from tests.protocols.centrifuge import test_driver as driver
 from tests.protocols.conftest import House, Wire
 from tests.protocols.tongue import SCHEMA, JsonTongue, ProtobufTongue, Tongue, frame_of
-from tests.web.reader import EVENTS, STREAM, UPLINK, Door, Reader
+from tests.web.reader import EVENTS, STREAM, Door, Reader
 
 BINARY = "application/octet-stream"
 
@@ -46,7 +46,7 @@ class HeardTransport:
     def reading(self) -> bool:
         """Whether uplinks are taken at once."""
         (stream,) = self._door.reception.responses
-        return bool(stream._reading)  # type: ignore[attr-defined]  # noqa: SLF001
+        return bool(stream._reading)  # type: ignore[attr-defined]
 
 
 class StreamWire(Wire):
@@ -158,7 +158,7 @@ class StreamHouse(House):
         return StreamWire(self, tongue or self.tongue, events=self._events)
 
 
-WAYS = {
+WAYS: dict[str, tuple[Tongue, bool]] = {
     "http_stream": (JsonTongue(), False),
     "http_stream-protobuf": (ProtobufTongue(), False),
     "sse": (JsonTongue(), True),
@@ -218,8 +218,8 @@ def test_the_answer_to_the_connect(house: House) -> None:
     """It says where uplinks go; the pings are those of any connection."""
     wire = house.wire()
     wire.say('{"id":7,"connect":{"token":"ann","name":"js"}}')
-    wire._pull()  # type: ignore[attr-defined]  # noqa: SLF001 - before the session is taken out
-    (payload,) = wire._heard  # type: ignore[attr-defined]  # noqa: SLF001
+    wire._pull()  # type: ignore[attr-defined]
+    (payload,) = wire._heard  # type: ignore[attr-defined]
     reply = wire.tongue.read(payload)
     assert len(reply["connect"].pop("client")) == 36
     assert reply == {

@@ -258,7 +258,7 @@ def test_uplinks_over_one_connection() -> None:
 def test_a_browser_that_asks_first(path: str, methods: str) -> None:
     """It is told what the page may do, for five minutes."""
     door = Door(allowed_origins=(ELSEWHERE,))
-    asked = {"Access_Control_Request_Headers": "content-type,x-one"}
+    asked: dict[str, Any] = {"Access_Control_Request_Headers": "content-type,x-one"}
     status, headers, body = door.ask(path, "OPTIONS", Origin=ELSEWHERE, **asked)
     assert (status, body) == (204, b"")
     assert headers["access-control-allow-origin"] == ELSEWHERE
@@ -315,7 +315,7 @@ def test_a_get_that_a_page_elsewhere_could_send_by_an_image(
     """It does something, with the visitor's cookies, and browsers send no Origin with it."""
     headers = {"Sec_Fetch_Site": site, "Origin": origin}
     door = Door(allowed_origins=(ELSEWHERE,))
-    sent = {name: value for name, value in headers.items() if value is not None}
+    sent: dict[str, Any] = {name: value for name, value in headers.items() if value is not None}
     assert door.ask(f"{EVENTS}?cf_connect=hello", "GET", **sent)[0] == status
 
 
