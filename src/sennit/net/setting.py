@@ -26,11 +26,11 @@ class WebSocketSettings:
         max_body: bytes in the body of an HTTP request; a larger one gets 413.
         body_timeout: seconds for the body of an HTTP request in all; a slower one gets 408.
         handshake_timeout: seconds for ``on_handshake`` to decide; then the client gets 503.
-        max_connections: WebSockets at a time, those included about which is being decided; one
-            more gets 503, with ``Retry-After``. ``None`` for any number.
+        max_connections: WebSockets and streamed responses at a time, those included about which
+            is being decided; one more gets 503, with ``Retry-After``. ``None`` for any number.
         max_handshakes: connections at a time whose head, or what decides about it, is not done;
             one more gets 503.
-        max_per_address: WebSockets at a time of one address, which is an IPv4 address or the /64
+        max_per_address: the same of one address, which is an IPv4 address or the /64
             network of an IPv6 one; one more gets 429. Unix sockets have no address to count.
         trusted_proxies: addresses (``"127.0.0.1"``), networks (``"10.0.0.0/8"``) or ``"unix"``
             of proxies in front, whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` say who the
