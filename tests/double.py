@@ -18,7 +18,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sennit.brokers.memory import MemoryBroker
-from sennit.interfaces import PublicationSink, PublishOptions, PublishResult, Transport
+from sennit.interfaces import (
+    Delta,
+    PublicationSink,
+    PublishOptions,
+    PublishResult,
+    Transport,
+)
 from sennit.model.publication import ClientInfo, HistoryPage, Publication, StreamPosition
 
 __all__ = [
@@ -159,10 +165,17 @@ class FakeCodec:
     def __init__(self) -> None:
         self.encoded = 0
 
-    def encode_publication(self, channel: str, publication: Publication) -> bytes | None:
+    def encode_publication(
+        self, channel: str, publication: Publication, delta: Delta | None = None
+    ) -> bytes | None:
         self.encoded += 1
         data = json.loads(publication.data)
-        return None if data == "unspeakable" else _json("pub", channel, publication.offset, data)
+        if data == "unspeakable":
+            return None
+        if delta is None:
+            return _json("pub", channel, publication.offset, data)
+        base = None if delta.base is None else json.loads(delta.base)
+        return _json("delta", channel, publication.offset, data, base)
 
     def encode_join(self, channel: str, info: ClientInfo) -> bytes | None:
         return _json("join", channel, info.user)

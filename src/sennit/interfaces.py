@@ -25,6 +25,7 @@ __all__ = [
     "Broker",
     "Codec",
     "CoroutineRunner",
+    "Delta",
     "FanoutGroup",
     "Forwarded",
     "Forwarder",
@@ -244,6 +245,16 @@ class Forwarder(Protocol):
 # -- towards the client's protocol ---------------------------------------------------------------
 
 
+class Delta(NamedTuple):
+    """What a subscriber holds who takes publications as differences to the one before.
+
+    Attributes:
+        base: the payload that it was sent last; ``None`` if it has to be sent a whole one.
+    """
+
+    base: bytes | None = None
+
+
 class Codec(Protocol):
     """What the hub asks of a client protocol: words for what it pushes. Knows no transport.
 
@@ -251,8 +262,15 @@ class Codec(Protocol):
     commands and encoding replies, is between a codec and its own protocol.
     """
 
-    def encode_publication(self, channel: str, publication: Publication) -> bytes | None:
+    def encode_publication(
+        self, channel: str, publication: Publication, delta: Delta | None = None
+    ) -> bytes | None:
         """Return the payload that brings a publication to a subscriber; ``None`` to send none.
+
+        Args:
+            channel: its channel.
+            publication: what is published.
+            delta: for a subscriber who takes differences, what it holds; ``None`` for another.
 
         Raises:
             Disconnect: this protocol cannot say it: the connection ends, since what is left out
@@ -304,6 +322,9 @@ class PublishOptions:
         idempotency_key: a publication with a key seen in this channel within ``idempotency_ttl``
             is not published again; its answer is the first one's. Empty for none.
         idempotency_ttl: seconds.
+        version: of what the publication describes, 0 for none; a channel with history that has
+            seen this version, or a newer one, keeps and delivers nothing, and answers with its top.
+        version_epoch: names one run of versions; those of another are not compared.
     """
 
     history_size: int = 0
@@ -311,6 +332,8 @@ class PublishOptions:
     meta_ttl: float = 30 * 86400
     idempotency_key: str = ""
     idempotency_ttl: float = 300
+    version: int = 0
+    version_epoch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def test_one_channel_by_its_whole_name() -> None:
     app = App()
     lobby = app.channel("lobby", presence=True)
     assert lobby.options.presence
-    assert app.channels == {"lobby": lobby}
+    assert app.single_channels == {"lobby": lobby}
     for name, options, words in (
         ("lobby", {}, "twice"),
         ("", {}, "printable ASCII"),

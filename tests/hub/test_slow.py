@@ -6,14 +6,17 @@ import pytest
 
 from sennit.errors import ConfigurationError
 from sennit.hub.namespace import History
-from sennit.hub.outbox import Outbox, Waiting
+from sennit.hub.outbox import FRAME_COST
 from sennit.hub.setting import HubSettings
-from sennit.model.code import UnsubscribeCode
 from tests.double import outcome
 from tests.hub.conftest import House, Person
 
+FEW = 6 * (FRAME_COST + 40)
+"""Room for about six frames."""
+PLENTY = 100 * FRAME_COST
 
-def _slow(house: House, limit: int = 200) -> Person:
+
+def _slow(house: House, limit: int = FEW) -> Person:
     house.settings = HubSettings(queue_limit=limit)
     person = house.person("slow")
     person.subscribe("room:a")
@@ -25,7 +28,7 @@ def _slow(house: House, limit: int = 200) -> Person:
 def test_what_waits_is_sent_in_order_and_the_group_taken_up_again(house: House) -> None:
     """A short pause costs nothing: pushes and replies come in their order, then one by one."""
     house.app.namespace("room", allow_subscribe={"client"})
-    person = _slow(house, limit=10_000)
+    person = _slow(house, limit=PLENTY)
     for number in range(3):
         house.publish("room:a", number)
     person.session.write(b'["reply"]')
@@ -45,7 +48,7 @@ def test_what_waits_is_sent_in_order_and_the_group_taken_up_again(house: House) 
 def test_a_slow_client_is_not_asked_again_while_it_waits(house: House) -> None:
     """Once refused, a transport is out of every group until it has room."""
     house.app.namespace("room", allow_subscribe={"client"})
-    person = _slow(house, limit=10_000)
+    person = _slow(house, limit=PLENTY)
     outcome(person.subscribing("room:b"))
     house.publish("room:a", 1)
     refused = person.transport.refused
@@ -57,7 +60,7 @@ def test_a_slow_client_is_not_asked_again_while_it_waits(house: House) -> None:
 def test_room_for_some_takes_some(house: House) -> None:
     """A transport that refuses again in the middle keeps the rest waiting."""
     house.app.namespace("room", allow_subscribe={"client"})
-    person = _slow(house, limit=10_000)
+    person = _slow(house, limit=PLENTY)
     for number in range(3):
         house.publish("room:a", number)
     person.transport.blocked = False
@@ -88,7 +91,7 @@ def test_disconnect_is_the_default(house: House) -> None:
     assert person.transport.disconnected == (3008, "slow")
     assert person.session.queued == 0
     assert person.session.channels == ()
-    assert house.hub.dropped["disconnect"] == 1
+    assert house.hub.dropped["disconnect"] == 7
     assert [entry[-1] for entry in fast.take()[1:]] == list(range(20))
     assert len(outcome(house.app.presence("room:a"))) == 1
 
@@ -108,7 +111,7 @@ def test_drop_oldest_keeps_the_newest(house: House) -> None:
     person = _slow(house)
     for number in range(30):
         house.publish("room:a", number)
-    assert person.session.queued <= 200
+    assert person.session.queued <= FEW
     person.unblock()
     numbers = [entry[-1] for entry in person.take()]
     assert numbers == list(range(30 - len(numbers), 30))
@@ -127,27 +130,67 @@ def test_conflate_keeps_the_newest_of_each_key(house: House) -> None:
     assert house.hub.dropped["conflate"] == 28
 
 
-def test_recover_ends_the_subscription_so_that_the_client_recovers(house: House) -> None:
-    """Over the limit nothing partial is left: the client is told, comes back and misses none."""
-    house.app.namespace(
-        "room",
-        history=History(100, 60),
-        recovery=True,
-        slow="recover",
-        allow_subscribe={"client"},
-    )
+def test_a_busy_channel_pushes_out_nobody_elses(house: House) -> None:
+    """What a quiet channel has sent waits on, however much a busy one drops of its own."""
+    house.app.namespace("room", slow="drop-oldest", allow_subscribe={"client"})
     person = _slow(house)
-    epoch = person.answers[0].position.epoch
+    outcome(person.subscribing("room:quiet"))
+    house.publish("room:quiet", "first")
+    for number in range(100):
+        house.publish("room:a", number)
+    house.publish("room:quiet", "second")
+    person.unblock()
+    words = [entry[-1] for entry in person.take() if entry[0] == "pub"]
+    assert words[0] == "first"
+    assert words[-1] == "second"
+    assert words[1:-1] == list(range(100 - len(words) + 2, 100))
+
+
+def test_what_may_be_left_out_gives_way_to_replies(house: House) -> None:
+    """A backlog of prices does not disconnect a client that asks for something."""
+    house.app.namespace("room", slow="drop-oldest", allow_subscribe={"client"})
+    person = _slow(house)
     for number in range(30):
         house.publish("room:a", number)
-    person.unblock()
+    for _ in range(3):
+        person.session.write(b'["reply"]')
     assert person.transport.disconnected is None
-    assert person.take() == [
-        ["unsubscribe", "room:a", UnsubscribeCode.INSUFFICIENT_STATE, "insufficient state"]
-    ]
-    result = person.recover("room:a", 0, epoch)
-    assert [publication.offset for publication in result.publications] == list(range(1, 31))
-    assert house.hub.dropped["recover"] > 0
+    assert house.hub.dropped == {"drop-oldest": 27}
+    person.unblock()
+    assert [entry[-1] for entry in person.take()] == [27, 28, 29, "reply", "reply", "reply"]
+
+
+def test_the_busiest_key_is_sent_too(house: House) -> None:
+    """Who reads a little now and then gets every key, the one that never rests as well."""
+    house.app.namespace("room", slow="conflate", conflate_key="symbol", allow_subscribe={"client"})
+    person = _slow(house, limit=PLENTY)
+    got: list[str] = []
+    for number in range(40):
+        for symbol in "ABCD":
+            house.publish("room:a", f"{symbol}{number}", tags={"symbol": symbol})
+            house.publish("room:a", f"hot{number}", tags={"symbol": "hot"})
+        _read_one(person)
+        got += [entry[-1] for entry in person.take()]
+    assert sum(word.startswith("hot") for word in got) == len(got) // 5
+    numbers = [int(word.lstrip("ABCDhot")) for word in got]
+    assert numbers == sorted(numbers)
+
+
+def _read_one(person: Person) -> None:
+    """Take one frame, and refuse the next."""
+    send = person.transport.send
+
+    def once(frame: bytes) -> bool:
+        person.transport.blocked = True
+        return send_now(frame)
+
+    def send_now(frame: bytes) -> bool:
+        person.transport.sent.append(frame)
+        person.transport.send = send  # type: ignore[method-assign]  # refuses again
+        return True
+
+    person.transport.send = once  # type: ignore[method-assign]
+    person.session.writable()
 
 
 def test_slow_client_that_goes_leaves_nothing(house: House) -> None:
@@ -155,7 +198,7 @@ def test_slow_client_that_goes_leaves_nothing(house: House) -> None:
     house.app.namespace(
         "room", join_leave=True, force_push_join_leave=True, allow_subscribe={"client"}
     )
-    person = _slow(house, limit=10_000)
+    person = _slow(house, limit=PLENTY)
     house.publish("room:a", 1)
     other = house.person("other")
     other.subscribe("room:a")
@@ -169,7 +212,7 @@ def test_joins_refused_by_a_full_transport_wait(house: House) -> None:
     house.app.namespace(
         "room", join_leave=True, force_push_join_leave=True, allow_subscribe={"client"}
     )
-    person = _slow(house, limit=10_000)
+    person = _slow(house, limit=PLENTY)
     house.person("other").subscribe("room:a")
     person.unblock()
     assert person.take() == [["join", "room:a", "other"]]
@@ -185,30 +228,3 @@ def test_recovery_refuses_policies_that_leave_out(house: House, slow: str) -> No
             recovery=True,
             slow=slow,  # type: ignore[arg-type]
         )
-
-
-def test_outbox_drops_what_is_larger_than_itself() -> None:
-    """A frame that could never fit is left out, alone."""
-    outbox = Outbox(10)
-    assert outbox.put(Waiting(b"12345", "a"), drop=True) == 0
-    assert outbox.put(Waiting(b"x" * 11, "a"), drop=True) == 2
-    assert outbox.put(Waiting(b"x" * 11, "b")) is None
-    assert outbox.size == 0
-
-
-def test_outbox_drops_only_from_its_own_channel() -> None:
-    """Another channel's frames, and replies, are not given up for this one's."""
-    outbox = Outbox(10)
-    outbox.put(Waiting(b"12345", "a"))
-    outbox.put(Waiting(b"1234", ""))
-    assert outbox.put(Waiting(b"123456", "b"), drop=True) == 1
-    assert [outbox.first().channel, len(outbox), outbox.size] == ["a", 2, 9]
-
-
-def test_outbox_drops_no_more_than_needed() -> None:
-    """Only as many of the oldest go as must."""
-    outbox = Outbox(10)
-    for frame in (b"111", b"222", b"333"):
-        outbox.put(Waiting(frame, "a"))
-    outbox.put(Waiting(b"444", "a"), drop=True)
-    assert outbox.first().frame == b"222"

@@ -84,6 +84,22 @@ app.namespace(
     allow_publish={"client"},
 )
 app.namespace("plain", allow_subscribe={"client"})
+app.namespace(
+    "ticks",
+    history=History(size=1000, ttl=600),
+    recovery=True,
+    allowed_delta_types={"fossil"},
+    delta_publish=True,
+    allow_subscribe={"client"},
+    allow_history={"client"},
+)
+app.namespace(
+    "latest",
+    history=History(size=2, ttl=600),
+    recovery=True,
+    recovery_mode="cache",
+    allow_subscribe={"client"},
+)
 app.namespace("closed")
 anybody: set[Grant] = {"client", "anonymous"}
 app.namespace(
@@ -156,6 +172,14 @@ def unsubscribe(session: Any, order: Order) -> None:
 async def subscribe(session: Any, order: Order) -> None:
     """Subscribe every connection of the caller's user."""
     await app.subscribe(session.user, order.channel)
+
+
+@app.rpc("quote")
+async def quote(_session: Any, order: Order) -> None:
+    """Publish a book of prices that differs from one number to the next in two places."""
+    levels = [[100 - level, 10 * level] for level in range(200)]
+    levels[5] = levels[150] = [0, order.code]
+    await app.publish(order.channel, {"symbol": "ACME", "levels": levels, "n": order.code})
 
 
 @app.rpc("publish")

@@ -525,9 +525,9 @@ def test_channels_are_declared_and_withdrawn(write: Write) -> None:
         write('[namespaces.news]\n[channels."news:weather"]\npresence = true')
     )
     withdraw = configuration.declare_namespaces(app)
-    assert app.channels["news:weather"].options.presence
+    assert app.single_channels["news:weather"].options.presence
     withdraw()
-    assert (app.namespaces, app.channels) == ({}, {})
+    assert (app.namespaces, app.single_channels) == ({}, {})
     for text, words in (
         (
             '[namespaces.news]\n[channels.lobby]\npattern = "x"',

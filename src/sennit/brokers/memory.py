@@ -23,7 +23,7 @@ _SWEEP_EVERY = 1024
 class _Stream:
     """One channel's stream: a ring of publications, and a counter that outlives them."""
 
-    __slots__ = ("epoch", "expires", "meta_expires", "offset", "ring")
+    __slots__ = ("epoch", "expires", "meta_expires", "offset", "ring", "version")
 
     def __init__(self, epoch: str) -> None:
         self.epoch = epoch
@@ -31,6 +31,11 @@ class _Stream:
         self.ring: deque[Publication] = deque()
         self.expires = 0.0
         self.meta_expires = 0.0
+        self.version = (0, "")
+
+    def has_seen(self, version: int, epoch: str) -> bool:
+        """Return whether a version is not newer than the last one of the same run."""
+        return bool(version) and epoch == self.version[1] and version <= self.version[0]
 
     @property
     def position(self) -> StreamPosition:
@@ -110,6 +115,9 @@ class MemoryBroker:
                 return succeed(PublishResult(known[1], duplicate=True))
         position = StreamPosition()
         if options.history_size and options.history_ttl > 0:
+            stream = self._stream(channel, options)
+            if stream.has_seen(options.version, options.version_epoch):
+                return succeed(PublishResult(stream.position, duplicate=True))
             position = self._append(channel, publication, options)
         if options.idempotency_key:
             expires = self._clock.seconds() + options.idempotency_ttl
@@ -160,6 +168,8 @@ class MemoryBroker:
     ) -> StreamPosition:
         stream = self._stream(channel, options)
         stream.offset += 1
+        if options.version:
+            stream.version = (options.version, options.version_epoch)
         stream.ring.append(
             replace(publication, offset=stream.offset, epoch=stream.epoch, channel=channel)
         )

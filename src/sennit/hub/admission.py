@@ -17,7 +17,7 @@ from sennit.hub.expiry import time_left
 from sennit.hub.namespace import Namespace
 from sennit.hub.permission import is_granted, is_open_to, is_private, listed_users
 from sennit.hub.request import SubscribeRequest, SubscribeResult, SubscriptionOptions
-from sennit.hub.subscription import ENDED, Subscription
+from sennit.hub.subscription import ENDED, DeltaState, Subscription
 from sennit.model.code import DisconnectCode, ErrorCode, disconnect, reply_error
 from sennit.model.publication import HistoryPage, Publication, StreamPosition
 
@@ -173,7 +173,7 @@ class Admission:
         self._check(subscription)
         if subscription.channel.missing(subscription, _top(result)):
             raise disconnect(DisconnectCode.INSUFFICIENT_STATE)
-        return replace(result, ttl=ttl)
+        return replace(result, ttl=ttl, delta=subscription.key.delta != DeltaState.NONE)
 
     async def _permit(self, namespace: Namespace) -> SubscriptionOptions:
         """Decide whether the client may subscribe (section 10), and how.
@@ -223,12 +223,14 @@ class Admission:
             _either(options.force_positioning, own.positioning)
             or (wish.positioned and (readable or own.allow_positioning))
         )
+        delta = wish.delta in own.allowed_delta_types and (positioned or recoverable)
         told = wish.join_leave and is_granted(own.allow_presence, user, subscribed=True)
         info = self._session.info
         subscription.agree(
             info if options.info is None else replace(info, chan_info=options.info),
             positioned=positioned or recoverable,
             recoverable=recoverable,
+            delta=delta,
             present=_either(options.presence, own.presence),
             announced=_either(options.join_leave, own.join_leave),
             join_leave=own.join_leave
@@ -236,35 +238,52 @@ class Admission:
         )
 
     async def _read(self, namespace: Namespace, subscription: Subscription) -> HistoryPage:
-        recovering = self._request.recover and subscription.recoverable
+        recovering = self._is_recovering(subscription)
+        newest_alone = namespace.options.recovery_mode == "cache"
+        limit = 1 if newest_alone else self._hub.settings.recovery_limit
         page: HistoryPage = await self._hub.handlers.call(
             "reading history at the broker",
             lambda: self._hub.broker.history(
                 self._request.channel,
                 namespace.publish_options(),
-                since=self._request.position if recovering else None,
-                limit=self._hub.settings.recovery_limit if recovering else 0,
+                since=self._request.position if recovering and not newest_alone else None,
+                limit=limit if recovering else 0,
+                reverse=newest_alone,
             ),
         )
         return page
 
+    def _is_recovering(self, subscription: Subscription) -> bool:
+        wanted = self._request.recover or subscription.channel.namespace.options.auto_cache_recover
+        return wanted and subscription.recoverable
+
     def _place(
         self, subscription: Subscription, page: HistoryPage, data: bytes | None
     ) -> SubscribeResult:
-        """Say where the client stands: all of what it missed, or honestly none (section 5)."""
-        recovering = self._request.recover and subscription.recoverable
-        recovered = recovering and _closes(page, self._request.position)
+        """Say where the client stands: with all of what it missed, or honestly none (section 5)."""
+        options = subscription.channel.namespace.options
+        recovering = self._is_recovering(subscription)
+        top, held = page.position, self._request.position
+        if options.recovery_mode == "cache":
+            level = self._request.recover and held == top
+            missed = () if level else page.publications
+            recovered = recovering and (level or bool(missed))
+            # The client counts on from before the newest one.
+            start = missed[0].offset - 1 if missed else top.offset
+        else:
+            missed = page.publications
+            recovered = recovering and _closes(page, held)
+            # It counts on from its own offset while it takes the publications in.
+            start = held.offset
         if recovering and not recovered and self._request.strict_recovery:
             raise reply_error(ErrorCode.UNRECOVERABLE_POSITION)
-        top = page.position
         return SubscribeResult(
-            # The client counts on from its own offset while it takes the publications in.
-            position=StreamPosition(self._request.position.offset, top.epoch) if recovered else top,
+            position=StreamPosition(start, top.epoch) if recovered else top,
             positioned=True,
             recoverable=subscription.recoverable,
             was_recovering=recovering,
             recovered=recovered,
-            publications=page.publications if recovered else (),
+            publications=missed if recovered else (),
             data=data,
         )
 

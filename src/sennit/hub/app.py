@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from twisted.internet.defer import Deferred
 
-from sennit.errors import ConfigurationError, NotRunning
+from sennit.errors import ConfigurationError, Disconnect, NotRunning, ReplyError
+from sennit.hub.administration import NodeInfo, publication_of
 from sennit.hub.namespace import (
     Namespace,
     NamespaceKeywords,
@@ -40,9 +41,10 @@ class App:
 
     def __init__(self) -> None:
         self.namespaces: dict[str, Namespace] = {}
-        self.channels: dict[str, Namespace] = {}
+        self.single_channels: dict[str, Namespace] = {}
         self.procedures: dict[str, Procedure] = {}
         self.raw_routes: dict[str, RawRoute] = {}
+        self.api_methods: dict[str, Callable[..., Any]] = {}
         self.connect_handler: Callable[..., Any] | None = None
         self.refresh_handler: Callable[..., Any] | None = None
         self.disconnect_handler: Callable[..., Any] | None = None
@@ -110,14 +112,14 @@ class App:
             ConfigurationError: the name is taken or not a name, or the options contradict
                 each other.
         """
-        if name in self.channels:
+        if name in self.single_channels:
             raise ConfigurationError(f"the channel {name!r} is declared twice")
         if not name or not name.isascii() or not name.isprintable():
             raise ConfigurationError(f"a channel's name is printable ASCII, not {name!r}")
         made = namespace_options(options)
         if made.pattern is not None or made.personal:
             raise ConfigurationError(f"the channel {name!r} is one: no pattern, not personal")
-        return self.channels.setdefault(name, Namespace(name, made))
+        return self.single_channels.setdefault(name, Namespace(name, made))
 
     def rpc(
         self, name: str, *, timeout: float | None = None, concurrency: int | None = None
@@ -140,6 +142,23 @@ class App:
             if name in self.procedures:
                 raise ConfigurationError(f"rpc {name!r} is declared twice")
             self.procedures[name] = Procedure(name, handler, timeout, concurrency)
+            return handler
+
+        return declare
+
+    def api_method(self, name: str) -> Callable[[Handler], Handler]:
+        """Declare a method of the HTTP API's ``rpc``: ``handler(params)`` returns the answer.
+
+        The parameters are any JSON value, ``None`` where there are none.
+
+        Raises:
+            ConfigurationError: the name is taken.
+        """
+
+        def declare(handler: Handler) -> Handler:
+            if name in self.api_methods:
+                raise ConfigurationError(f"the api method {name!r} is declared twice")
+            self.api_methods[name] = handler
             return handler
 
         return declare
@@ -220,25 +239,65 @@ class App:
             ReplyError: from the Deferred: 102, no such namespace; 107, a bad name, or not what
                 the namespace takes.
         """
-        return self.hub.publish(
+        publication = publication_of(
             channel,
             data,
             tags=tags,
-            idempotency_key=idempotency_key,
             info=info,
             ephemeral=ephemeral,
             exclude=exclude,
             delta=delta,
         )
+        administration = self.hub.administration
+        return Deferred.fromCoroutine(administration.publish(publication, idempotency_key))
+
+    def broadcast(
+        self,
+        channels: Iterable[str],
+        data: Any,
+        *,
+        tags: Mapping[str, str] | None = None,
+        idempotency_key: str = "",
+        info: ClientInfo | None = None,
+        ephemeral: bool = False,
+        delta: bool = False,
+    ) -> Deferred[list[StreamPosition | ReplyError]]:
+        """Publish the same to several channels, as :meth:`publish` does to one.
+
+        Returns:
+            Fires with what came of each, in their order: where it stands, or why it failed.
+
+        Raises:
+            NotRunning: at once, the app is not served.
+            TypeError: at once, the data has no JSON form, or its bytes are not JSON.
+        """
+        publication = publication_of(
+            "", data, tags=tags, info=info, ephemeral=ephemeral, delta=delta
+        )
+        administration = self.hub.administration
+        return Deferred.fromCoroutine(
+            administration.broadcast(channels, publication, idempotency_key)
+        )
 
     def subscribe(
-        self, user: str, channel: str, options: SubscriptionOptions | None = None
+        self,
+        user: str,
+        channel: str,
+        options: SubscriptionOptions | None = None,
+        *,
+        client: str = "",
     ) -> Deferred[None]:
         """Subscribe every connection of a user to a channel; permissions do not apply.
 
         Those that are subscribed already stay as they are. Clients hear of it as of a
         subscription made by the server, and make it no more when they come back:
         ``on_connect`` answers for that, by ``Credentials(subscriptions=…)``.
+
+        Args:
+            user: whose connections.
+            channel: its name.
+            options: how; as the namespace says where it is ``None``.
+            client: the id of the only connection that is meant; empty for all.
 
         Returns:
             Fires when it is done.
@@ -248,7 +307,10 @@ class App:
             ReplyError: from the Deferred: 102, no such namespace; 107, a bad name; 112, a client
                 cannot be given everything since ``options.recover_since``.
         """
-        return self.hub.subscribe_user(user, channel, options or SubscriptionOptions())
+        administration = self.hub.administration
+        return Deferred.fromCoroutine(
+            administration.subscribe(user, channel, options or SubscriptionOptions(), client)
+        )
 
     def presence(self, channel: str) -> Deferred[Mapping[str, ClientInfo]]:
         """Return who is subscribed, by connection id.
@@ -292,26 +354,100 @@ class App:
         """
         return self.hub.history_of(channel, limit, since, reverse)
 
-    def unsubscribe(
-        self, user: str, channel: str, code: int = UnsubscribeCode.SERVER, reason: str = ""
-    ) -> None:
-        """End every subscription of a user to a channel.
+    def remove_history(self, channel: str) -> Deferred[None]:
+        """Forget a channel's publications; its offset and epoch go on.
+
+        Raises:
+            NotRunning: at once, the app is not served.
+            ReplyError: from the Deferred: 102, no such namespace; 108, it keeps no history.
+        """
+        return Deferred.fromCoroutine(self.hub.administration.remove_history(channel))
+
+    def channels(self, pattern: str = "") -> Mapping[str, int]:
+        """Return the channels of this node that have subscribers, each with how many.
+
+        Args:
+            pattern: with ``*``, ``?`` and ``[…]``, as names of files have them; empty for all.
 
         Raises:
             NotRunning: the app is not served.
         """
-        self.hub.unsubscribe_user(user, channel, code, reason)
+        return self.hub.administration.channels(pattern)
+
+    def info(self) -> NodeInfo:
+        """Return how this node is.
+
+        Raises:
+            NotRunning: the app is not served.
+        """
+        return self.hub.administration.info()
+
+    def unsubscribe(
+        self,
+        user: str,
+        channel: str,
+        code: int = UnsubscribeCode.SERVER,
+        reason: str = "",
+        *,
+        client: str = "",
+    ) -> None:
+        """End every subscription of a user to a channel.
+
+        Args:
+            user: whose.
+            channel: its name; empty for all channels.
+            code: why, for the client; from 2500 on it subscribes again.
+            reason: likewise, in words.
+            client: the id of the only connection that is meant; empty for all.
+
+        Raises:
+            NotRunning: the app is not served.
+        """
+        self.hub.administration.unsubscribe(user, channel, code, reason, client)
 
     def disconnect(
         self,
         user: str,
         code: int = DisconnectCode.FORCE_DISCONNECT,
         reason: str = "force disconnect",
+        *,
+        client: str = "",
+        whitelist: Iterable[str] = (),
     ) -> None:
         """End every connection of a user.
+
+        Args:
+            user: whose.
+            code: why, for the client; it says whether to come back.
+            reason: likewise, in words.
+            client: the id of the only connection that is meant; empty for all.
+            whitelist: ids of connections that stay.
 
         Raises:
             NotRunning: the app is not served.
             ValueError: the code or the reason is not one for the wire; see ``Disconnect``.
         """
-        self.hub.disconnect_user(user, code, reason)
+        why = Disconnect(code, reason)
+        self.hub.administration.disconnect(user, why, client, whitelist=whitelist)
+
+    def refresh(
+        self,
+        user: str,
+        *,
+        expire_at: float | None = None,
+        expired: bool = False,
+        client: str = "",
+    ) -> None:
+        """Set when the connections of a user end unless they are renewed.
+
+        Args:
+            user: whose.
+            expire_at: in seconds since 1970; ``None`` for never.
+            expired: end them now, with 3005, on which clients come back with a new token.
+            client: the id of the only connection that is meant; empty for all.
+
+        Raises:
+            NotRunning: the app is not served.
+            ReplyError: 110, the time has passed.
+        """
+        self.hub.administration.refresh(user, expire_at=expire_at, expired=expired, client=client)

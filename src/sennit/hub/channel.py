@@ -16,15 +16,17 @@ from twisted.logger import Logger
 from sennit.errors import Disconnect
 from sennit.hub.outbox import Waiting
 from sennit.hub.subscription import (
+    BEHIND,
     BUFFERING,
     ENDED,
     GROUPED,
     LAGGING,
     TRACKED,
+    DeltaState,
     GroupKey,
     Subscription,
 )
-from sennit.interfaces import Codec, FanoutGroup, Framing, Transport
+from sennit.interfaces import Codec, Delta, FanoutGroup, Framing, Transport
 from sennit.model.code import UnsubscribeCode
 from sennit.model.publication import ClientInfo, Publication, StreamPosition
 
@@ -48,20 +50,27 @@ class _Group:
 
 
 class _Frames:
-    """One push's frames: encoded once per codec, framed once per framing."""
+    """One push's frames: encoded once per codec and kind of delta, framed once per framing."""
 
-    __slots__ = ("_encode", "_frames")
+    __slots__ = ("_encode", "_frames", "_payloads")
 
-    def __init__(self, encode: Callable[[Codec], bytes | None]) -> None:
+    def __init__(self, encode: Callable[[Codec, DeltaState], bytes | None]) -> None:
         self._encode = encode
-        self._frames: dict[tuple[Codec, Framing], bytes | None] = {}
+        self._payloads: dict[tuple[Codec, DeltaState], bytes | None] = {}
+        self._frames: dict[tuple[Codec, DeltaState, Framing], bytes | None] = {}
 
     def frame_for(self, key: GroupKey) -> bytes | None:
-        pair = (key.codec, key.framing)
-        if pair not in self._frames:
-            payload = self._encode(key.codec)
-            self._frames[pair] = None if payload is None else key.framing.prepare(payload)
-        return self._frames[pair]
+        framed = (key.codec, key.delta, key.framing)
+        if framed not in self._frames:
+            payload = self._payload_for(key)
+            self._frames[framed] = None if payload is None else key.framing.prepare(payload)
+        return self._frames[framed]
+
+    def _payload_for(self, key: GroupKey) -> bytes | None:
+        kind = (key.codec, key.delta)
+        if kind not in self._payloads:
+            self._payloads[kind] = self._encode(*kind)
+        return self._payloads[kind]
 
 
 class Channel:
@@ -75,6 +84,8 @@ class Channel:
 
     __slots__ = (
         "_apart",
+        "_base",
+        "_behind",
         "_groups",
         "_hub",
         "_offset",
@@ -93,11 +104,15 @@ class Channel:
         self.namespace = namespace
         self.subscriptions: set[Subscription] = set()
         self._apart: set[Subscription] = set()
-        """Those in no group: buffering, tracked or lagging."""
+        """Those in no group: buffering, tracked, lagging or behind."""
         self._groups: dict[GroupKey, _Group] = {}
         self._offset: int | None = None
         """The last offset delivered here; None before the first, and without history."""
         self.epoch = ""
+        self._base: bytes | None = None
+        """What was published last here, if it can be what the next one is a difference to."""
+        self._behind: StreamPosition | None = None
+        """Where it stood when it was found behind at the last look."""
         self._on = False
         self._settling = False
         self._waiting: list[Deferred[None]] = []
@@ -150,6 +165,7 @@ class Channel:
 
     async def _switch_off(self) -> None:
         self._on = False
+        self._base = None
         self._offset = None
         self.epoch = ""
         try:
@@ -202,15 +218,15 @@ class Channel:
         subscription.state = TRACKED
         subscription.position = top
         for publication in (*following, *kept):
-            if subscription.state == ENDED:
-                return
+            if subscription.state != TRACKED:
+                return  # Ended, or behind: then the rest is read again.
             if publication.exclude == subscription.session.id:
                 continue
             if not subscription.positioned or publication.ephemeral:
                 self._push(subscription, publication)
             elif publication.offset > subscription.position.offset:
-                self._push(subscription, publication)
                 subscription.position = StreamPosition(publication.offset, publication.epoch)
+                self._push(subscription, publication)
         if subscription.state != TRACKED:
             return
         if subscription.positioned and len(self._apart) == len(self.subscriptions) == 1:
@@ -244,6 +260,44 @@ class Channel:
             subscription.state = TRACKED
             self._join_group_if_level(subscription)
 
+    def put_off(self, subscription: Subscription, offset: int) -> None:
+        """Note that a subscription's connection is too slow, and it is to be sent what is missing.
+
+        Args:
+            subscription: one that has a position, and whose connection is slow.
+            offset: of the last publication that it is sent.
+        """
+        subscription.position = StreamPosition(offset, subscription.position.epoch)
+        subscription.state = BEHIND
+
+    def send_missing(self, subscription: Subscription, publications: Sequence[Publication]) -> None:
+        """Send what a subscription that is behind lacks, up to a gap, or to what is refused."""
+        for publication in publications:
+            position = subscription.position
+            if publication.offset <= position.offset:
+                continue
+            if publication.offset != position.offset + 1 or publication.epoch != position.epoch:
+                return
+            subscription.position = StreamPosition(publication.offset, publication.epoch)
+            self._push(subscription, publication)
+            if subscription.state != BEHIND or subscription.session.lagging:
+                return
+
+    def is_level(self, subscription: Subscription) -> bool:
+        """Return whether one that was behind has all that was delivered here."""
+        return subscription.state == BEHIND and (
+            self._offset is None
+            or (
+                self.epoch == subscription.position.epoch
+                and subscription.position.offset >= self._offset
+            )
+        )
+
+    def come_back(self, subscription: Subscription) -> None:
+        """Note that a subscription is behind no longer."""
+        subscription.state = TRACKED
+        self._join_group_if_level(subscription)
+
     def _join_group_if_level(self, subscription: Subscription) -> None:
         if subscription.positioned and (
             subscription.position.offset != self._offset
@@ -255,6 +309,9 @@ class Channel:
             return
         self._apart.discard(subscription)
         subscription.state = GROUPED
+        self._join_group(subscription)
+
+    def _join_group(self, subscription: Subscription) -> None:
         key = subscription.key
         group = self._groups.get(key)
         if group is None:
@@ -270,12 +327,52 @@ class Channel:
         group.owners.pop(transport, None)
         if not group.owners:
             del self._groups[subscription.key]
+        # Whoever comes back begins with a whole publication.
+        subscription.set_delta(DeltaState.FRESH)
+
+    # -- whether something was lost --------------------------------------------------------------
+
+    @property
+    def is_positioned(self) -> bool:
+        """Whether somebody here has a position that can be compared."""
+        return self._offset is not None and (
+            any(key.positioned for key in self._groups)
+            or any(subscription.positioned for subscription in self._apart)
+        )
+
+    @property
+    def standing(self) -> StreamPosition:
+        """What was delivered here last."""
+        return StreamPosition(self._offset or 0, self.epoch)
+
+    def compare(self, top: StreamPosition, standing: StreamPosition) -> None:
+        """Compare where the stream stands with what has come here.
+
+        Args:
+            top: what the broker says.
+            standing: what had come here when it was asked.
+        """
+        behind = top.epoch != standing.epoch or top.offset > standing.offset
+        if not behind or standing != self.standing:
+            self._behind = None
+        elif self._behind != standing:
+            self._behind = standing
+        else:
+            self._behind = None
+            for subscription in list(self.subscriptions):
+                if subscription.positioned:
+                    self._lose(subscription)
 
     # -- delivery --------------------------------------------------------------------------------
 
     def deliver(self, publication: Publication) -> None:
         """Bring a publication that the broker has kept to everybody subscribed here."""
-        frames = _Frames(lambda codec: codec.encode_publication(self.name, publication))
+        base = self._base if publication.delta else None
+        frames = _Frames(
+            lambda codec, state: codec.encode_publication(
+                self.name, publication, _delta(state, base)
+            )
+        )
         follows, repeated = self._place(publication)
         for subscription in list(self._apart):
             if subscription.state == BUFFERING:
@@ -288,8 +385,21 @@ class Channel:
             self._offset = publication.offset
             self.epoch = publication.epoch
         self._deliver_to_groups(publication, frames, follows=follows)
+        if self.namespace.options.allowed_delta_types:
+            self._rebase(publication)
         for subscription in [s for s in self._apart if s.state == TRACKED]:
             self._join_group_if_level(subscription)
+
+    def _rebase(self, publication: Publication) -> None:
+        """Note that the groups hold this publication; who had to be sent a whole one has been."""
+        # One that leaves somebody out cannot be what the next one is a difference to.
+        self._base = None if publication.exclude else publication.data
+        for key, group in list(self._groups.items()):
+            if key.delta == DeltaState.FRESH:
+                for subscription in list(group.owners.values()):
+                    self._leave_group(subscription)
+                    subscription.set_delta(DeltaState.BASED)
+                    self._join_group(subscription)
 
     def _deliver_to_groups(
         self, publication: Publication, frames: _Frames, *, follows: bool
@@ -315,11 +425,11 @@ class Channel:
 
     def deliver_join(self, info: ClientInfo) -> None:
         """Tell those who want to know that somebody subscribed."""
-        self._announce(_Frames(lambda codec: codec.encode_join(self.name, info)))
+        self._announce(_Frames(lambda codec, _: codec.encode_join(self.name, info)))
 
     def deliver_leave(self, info: ClientInfo) -> None:
         """Tell those who want to know that somebody's subscription ended."""
-        self._announce(_Frames(lambda codec: codec.encode_leave(self.name, info)))
+        self._announce(_Frames(lambda codec, _: codec.encode_leave(self.name, info)))
 
     def _place(self, publication: Publication) -> tuple[bool, bool]:
         """Return whether it follows what came before, and whether it came before."""
@@ -335,6 +445,12 @@ class Channel:
         if subscription.state == ENDED:
             return
         position = subscription.position
+        if subscription.state == BEHIND:
+            if publication.ephemeral or publication.epoch == position.epoch:
+                subscription.session.skip(subscription, publication)
+            else:
+                self._lose(subscription)
+            return
         if subscription.positioned and not publication.ephemeral:
             if publication.epoch != position.epoch:
                 self._lose(subscription)
@@ -354,13 +470,14 @@ class Channel:
             subscription.session.deliver(self._waiting_frame(frame, publication), subscription)
 
     def _push(self, subscription: Subscription, publication: Publication) -> None:
+        key = subscription.key
         try:
-            payload = subscription.session.codec.encode_publication(self.name, publication)
+            payload = key.codec.encode_publication(self.name, publication, _delta(key.delta, None))
         except Disconnect as why:
             subscription.session.end(why)
             return
         if payload is not None:
-            frame = subscription.key.framing.prepare(payload)
+            frame = key.framing.prepare(payload)
             subscription.session.deliver(self._waiting_frame(frame, publication), subscription)
 
     def _broadcast(self, group: _Group, waiting: Waiting) -> None:
@@ -386,21 +503,29 @@ class Channel:
 
     def _announce(self, frames: _Frames) -> None:
         # Those apart first: who is found slow by the broadcast has been served by then.
+        firm = not self.namespace.options.is_lossy
         for subscription in list(self._apart):
-            if subscription.join_leave and subscription.state in (TRACKED, LAGGING):
+            if subscription.join_leave and subscription.state in (TRACKED, LAGGING, BEHIND):
                 frame = frames.frame_for(subscription.key)
                 if frame is not None:
-                    subscription.session.deliver(Waiting(frame, self.name), subscription)
+                    subscription.session.deliver(Waiting(frame, firm=firm), subscription)
         for key, group in list(self._groups.items()):
             frame = frames.frame_for(key) if key.join_leave else None
             if frame is not None:
-                self._broadcast(group, Waiting(frame, self.name))
+                self._broadcast(group, Waiting(frame, firm=firm))
 
     def _waiting_frame(self, frame: bytes, publication: Publication) -> Waiting:
         tag = self.namespace.options.conflate_key
         key = None if tag is None else publication.tags.get(tag)
-        return Waiting(frame, self.name, key, publication.offset)
+        return Waiting(frame, key, publication.offset)
 
     def _lose(self, subscription: Subscription) -> None:
         """A publication is missing: the client must recover, by subscribing again."""
         subscription.session.end_subscription(self.name, UnsubscribeCode.INSUFFICIENT_STATE)
+
+
+def _delta(state: DeltaState, base: bytes | None) -> Delta | None:
+    """Return what a subscription of this kind holds, for a codec."""
+    if state == DeltaState.NONE:
+        return None
+    return Delta(base if state == DeltaState.BASED else None)

@@ -7,24 +7,26 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sennit.errors import Disconnect
+from sennit.hub.administration import Administration
 from sennit.hub.app import App
 from sennit.hub.channel import Channel
 from sennit.hub.handler import HandlerRunner
 from sennit.hub.namespace import Namespace
-from sennit.hub.payload import check_format, encode_payload
+from sennit.hub.payload import check_format
 from sennit.hub.procedure import RunningProcedure
-from sennit.hub.request import SubscriptionOptions
 from sennit.hub.session import Session
 from sennit.hub.setting import HubSettings
 from sennit.hub.subscription import Subscription
 from sennit.hub.token import Tokens
+from sennit.hub.watch import PositionWatch
 from sennit.interfaces import (
     Broker,
     Codec,
@@ -58,6 +60,8 @@ class Hub:
         now: the time, in seconds since 1970; the clock need not know it.
 
     Attributes:
+        id: this node's, made anew with each start.
+        administration: what the application may do to users and channels.
         dropped: frames that were not delivered to slow clients, by policy.
     """
 
@@ -84,12 +88,17 @@ class Hub:
         self.new_id = new_id
         self.tokens = tokens
         self.now = now
+        self.id = new_id()
+        self.administration = Administration(self)
         self.handlers = HandlerRunner(run)
         self.dropped: Counter[str] = Counter()
         self._channels: dict[str, Channel] = {}
         self._sessions: dict[str, set[Session]] = {}
         self._by_id: dict[str, Session] = {}
         self._procedures: dict[str, RunningProcedure] = {}
+        self._watch = PositionWatch(
+            clock, self.settings.position_interval, self._channels.values, self._read_position
+        )
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -122,6 +131,7 @@ class Hub:
     async def _stop(self) -> None:
         self.disconnect_all(disconnect(DisconnectCode.SHUTDOWN))
         self.app.attach(None)
+        self._watch.stop()
         await self.broker.stop()
 
     # -- sessions --------------------------------------------------------------------------------
@@ -174,34 +184,6 @@ class Hub:
         for session in list(self.sessions):
             session.end(why)
 
-    def disconnect_user(self, user: str, code: int, reason: str) -> None:
-        """End every session of a user."""
-        why = Disconnect(code, reason)
-        for session in self.sessions_of(user):
-            session.end(why)
-
-    def unsubscribe_user(self, user: str, channel: str, code: int, reason: str = "") -> None:
-        """End every subscription of a user to a channel."""
-        for session in self.sessions_of(user):
-            session.end_subscription(channel, code, reason)
-
-    def subscribe_user(
-        self, user: str, channel: str, options: SubscriptionOptions
-    ) -> Deferred[None]:
-        """Subscribe every session of a user; see :meth:`sennit.App.subscribe`."""
-        return Deferred.fromCoroutine(self._subscribe_user(user, channel, options))
-
-    async def _subscribe_user(self, user: str, channel: str, options: SubscriptionOptions) -> None:
-        self.namespace_for(channel)
-        subscribing = [
-            session.subscribe_server_side(channel, options) for session in self.sessions_of(user)
-        ]
-        outcomes: Any = await DeferredList(subscribing, consumeErrors=True)
-        for succeeded, outcome in outcomes:
-            # Who is gone meanwhile has not failed.
-            if not succeeded and not outcome.check(CancelledError):
-                outcome.raiseException()
-
     async def call(self, session: Session, method: str, data: bytes) -> bytes:
         """Call a procedure for a client.
 
@@ -223,6 +205,10 @@ class Hub:
         """How many channels somebody on this node is subscribed to."""
         return len(self._channels)
 
+    def subscriber_counts(self) -> Iterable[tuple[str, int]]:
+        """Return each channel that somebody here is subscribed to, and how many are."""
+        return [(name, len(channel.subscriptions)) for name, channel in self._channels.items()]
+
     def namespace_for(self, channel: str) -> Namespace:
         """Return what a channel can do (protocol, section 10).
 
@@ -233,7 +219,7 @@ class Hub:
             raise reply_error(ErrorCode.BAD_REQUEST, "a channel's name is printable ASCII")
         if len(channel) > self.settings.channel_length:
             raise reply_error(ErrorCode.BAD_REQUEST, "the channel's name is too long")
-        declared = self.app.channels.get(channel)
+        declared = self.app.single_channels.get(channel)
         if declared is not None:
             return declared
         name, colon, rest = channel.removeprefix("$").partition(":")
@@ -251,42 +237,26 @@ class Hub:
         channel = self._channels.get(name)
         if channel is None:
             channel = self._channels[name] = Channel(self, name, namespace)
+            self._watch.begin()
         return channel
+
+    def _read_position(self, channel: Channel) -> Deferred[HistoryPage]:
+        options = channel.namespace.publish_options()
+        return self.broker.history(channel.name, options, limit=0)
 
     def forget_channel(self, channel: Channel) -> None:
         """Let go of a channel that nobody here is subscribed to."""
         if self._channels.get(channel.name) is channel:
             del self._channels[channel.name]
 
-    def publish(
-        self,
-        channel: str,
-        data: Any,
-        *,
-        tags: Mapping[str, str] | None = None,
-        idempotency_key: str = "",
-        info: ClientInfo | None = None,
-        ephemeral: bool = False,
-        exclude: str = "",
-        delta: bool = False,
-    ) -> Deferred[StreamPosition]:
-        """Publish for the application; see :meth:`sennit.App.publish`."""
-        publication = Publication(
-            encode_payload(data),
-            info=info,
-            tags=dict(tags or {}),
-            channel=channel,
-            ephemeral=ephemeral,
-            exclude=exclude,
-            delta=delta,
-        )
-        return Deferred.fromCoroutine(self._publish(channel, publication, idempotency_key))
-
-    async def _publish(self, channel: str, publication: Publication, key: str) -> StreamPosition:
-        return await self.keep(self.namespace_for(channel), channel, publication, key)
-
     async def keep(
-        self, namespace: Namespace, channel: str, publication: Publication, key: str = ""
+        self,
+        namespace: Namespace,
+        channel: str,
+        publication: Publication,
+        key: str = "",
+        version: int = 0,
+        version_epoch: str = "",
     ) -> StreamPosition:
         """Give a publication to the broker and return where it stands.
 
@@ -299,12 +269,14 @@ class Hub:
         kept = options.history is not None and not publication.ephemeral
         if publication.exclude and kept:
             raise reply_error(ErrorCode.BAD_REQUEST, "what is kept leaves nobody out")
+        if options.delta_publish and not publication.delta:
+            publication = replace(publication, delta=True)
         result: PublishResult = await self.handlers.call(
             "publishing at the broker",
             self.broker.publish,
             channel,
             publication,
-            namespace.publish_options(key, ephemeral=publication.ephemeral),
+            namespace.publish_options(key, version, version_epoch, ephemeral=publication.ephemeral),
         )
         return result.position
 

@@ -99,7 +99,7 @@ class NamespaceOptions:
             ``{"fossil"}``, to those who ask for it and have a position.
         delta_publish: every publication is one that may be sent so; needs ``allowed_delta_types``.
         slow: what happens to a subscriber who does not keep up: ``"disconnect"`` (3008),
-            ``"recover"`` (the subscription ends with 2500, and the client recovers from history),
+            ``"recover"`` (it is sent what it missed from the history once it reads again),
             ``"drop-oldest"``, or ``"conflate"`` (the newest publication for each key).
         conflate_key: the tag that is the key for ``"conflate"``.
         allow_subscribe: grant to subscribe.
@@ -311,8 +311,17 @@ class Namespace:
         return self._pattern is None or self._pattern.fullmatch(name) is not None
 
     def publish_options(
-        self, idempotency_key: str = "", *, ephemeral: bool = False
+        self,
+        idempotency_key: str = "",
+        version: int = 0,
+        version_epoch: str = "",
+        *,
+        ephemeral: bool = False,
     ) -> PublishOptions:
         """Return how a broker keeps the publications of this namespace's channels."""
         kept = PublishOptions() if ephemeral else self._publish_options
-        return replace(kept, idempotency_key=idempotency_key) if idempotency_key else kept
+        if not idempotency_key and not version:
+            return kept
+        return replace(
+            kept, idempotency_key=idempotency_key, version=version, version_epoch=version_epoch
+        )

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import NamedTuple
+from collections import Counter, OrderedDict
+from collections.abc import Hashable
+from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["Outbox", "Waiting"]
+from sennit.hub.namespace import SlowPolicy
+
+__all__ = ["FRAME_COST", "Outbox", "Waiting"]
+
+Owner = TypeVar("Owner", bound=Hashable)
+
+FRAME_COST = 512
+"""Bytes that a waiting frame is counted with beyond its own: what it takes to keep it in order.
+
+A flood of tiny frames costs memory by their number, not by their size.
+"""
 
 
 class Waiting(NamedTuple):
@@ -13,68 +24,131 @@ class Waiting(NamedTuple):
 
     Attributes:
         frame: the bytes for the transport.
-        channel: whose it is; empty for replies and other words that must not be lost.
         key: what conflation compares; ``None`` is never conflated.
-        offset: the publication's offset, 0 without history.
+        offset: the publication's offset, 0 without history and for anything else.
+        firm: whether it may not be left out, whatever the policy.
     """
 
     frame: bytes
-    channel: str = ""
     key: str | None = None
     offset: int = 0
+    firm: bool = False
+
+    @property
+    def cost(self) -> int:
+        """The bytes that it is counted with."""
+        return len(self.frame) + FRAME_COST
 
 
-class Outbox:
-    """Frames in order, bounded in bytes.
+class _Share(Generic[Owner]):
+    """What waits of one subscription that lets something be left out, or read again later."""
+
+    __slots__ = ("keys", "numbers", "owner", "policy", "size")
+
+    def __init__(self, owner: Owner, policy: SlowPolicy) -> None:
+        self.owner = owner
+        self.policy = policy
+        self.size = 0
+        # Ordered: the first entry of a plain dict is looked for from where the first ever was.
+        self.numbers: OrderedDict[int, None] = OrderedDict()
+        self.keys: dict[str, int] = {}
+
+    @property
+    def lossy(self) -> bool:
+        return self.policy != "recover"
+
+
+class Outbox(Generic[Owner]):
+    """Frames in order, bounded in bytes and, by what each is counted with, in number.
+
+    Every subscription whose frames may be left out (``"drop-oldest"``, ``"conflate"``) or read
+    again later (``"recover"``) has a share. Where there is no room for a frame:
+
+    * One that may be left out makes room among its own, if its share is an even one or larger, else
+      in the largest share of those. So a busy channel pushes out nobody's frames but its own.
+    * One that may not be left out makes room in the largest of those shares, however small.
+
+    Each takes a time that does not grow with what waits. Only for one whose share is small the
+    largest is looked for, among at most as many as there are subscriptions.
+
+    Once the first of them is sent, what waits by then is not conflated any more: it goes out as one
+    turn, in which every key is. If a newer one always went to the end of the line instead, the
+    busiest key would never be sent. So at most two frames of a key wait.
 
     Args:
-        limit: bytes of frames that may wait.
+        limit: bytes that may wait.
+        dropped: counts the frames that were left out, by policy.
     """
 
-    __slots__ = ("_keys", "_next", "_queue", "limit", "size")
+    __slots__ = (
+        "_dropped",
+        "_kept",
+        "_lossy",
+        "_lossy_size",
+        "_next",
+        "_queue",
+        "_turn",
+        "limit",
+        "size",
+    )
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, dropped: Counter[str]) -> None:
         self.limit = limit
         self.size = 0
-        self._queue: OrderedDict[int, Waiting] = OrderedDict()
-        self._keys: dict[tuple[str, str], int] = {}
+        self._dropped = dropped
+        self._queue: OrderedDict[int, tuple[Waiting, _Share[Owner] | None]] = OrderedDict()
+        self._lossy: dict[Owner, _Share[Owner]] = {}
+        self._kept: dict[Owner, _Share[Owner]] = {}
+        self._lossy_size = 0
         self._next = 0
+        self._turn = 0
+        """What has a lower number is not conflated any more."""
 
     def __len__(self) -> int:
         return len(self._queue)
 
-    def put(self, waiting: Waiting, *, drop: bool = False) -> int | None:
-        """Add a frame behind the others.
+    def put(
+        self, waiting: Waiting, owner: Owner | None = None, policy: SlowPolicy = "disconnect"
+    ) -> bool:
+        """Add a frame behind the others, or leave it out if that is the policy.
 
         Args:
             waiting: the frame. One with a key takes the place of an older one with the same
-                channel and key, which is taken out.
-            drop: whether older frames of the same channel, or this one, may be left out to keep
-                within the limit.
+                owner and key, which is left out.
+            owner: whose it is; ``None`` for replies and other words of nobody's.
+            policy: the owner's, each time the same.
 
         Returns:
-            How many frames were left out, this one included; ``None`` if it was not taken,
-            since there is no room and nothing may be left out.
+            ``False`` if it was not taken: there is no room, and nothing else may be left out.
         """
-        dropped = 0
-        if waiting.key is not None:
-            older = self._keys.get((waiting.channel, waiting.key))
-            if older is not None:
-                self._remove(older)
-                dropped = 1
-        size = len(waiting.frame)
-        if self.size + size > self.limit:
-            if not drop:
-                return None
-            dropped += self._make_room(waiting.channel, size)
-            if self.size + size > self.limit:
-                return dropped + 1
-        self._queue[self._next] = waiting
-        if waiting.key is not None:
-            self._keys[waiting.channel, waiting.key] = self._next
+        lossy = policy in ("drop-oldest", "conflate")
+        shares = self._lossy if lossy else self._kept
+        share = None if owner is None else shares.get(owner)
+        if share is not None and waiting.key is not None:
+            older = share.keys.get(waiting.key, -1)
+            if older >= self._turn:
+                self._leave_out(older)
+        if not self._make_room(waiting.cost, share, lossy=lossy):
+            if lossy:
+                self._dropped[policy] += 1
+            return lossy
+        # Its share may have been emptied, and let go of, just now.
+        share = None
+        if owner is not None and policy != "disconnect":
+            share = shares.get(owner)
+            if share is None:
+                share = shares[owner] = _Share(owner, policy)
+        self._queue[self._next] = (waiting, share)
+        self.size += waiting.cost
+        if share is not None:
+            share.numbers[self._next] = None
+            share.size += waiting.cost
+            if waiting.key is not None:
+                share.keys[waiting.key] = self._next
+            if lossy:
+                self._lossy_size += waiting.cost
         self._next += 1
-        self.size += size
-        return dropped
+        return True
 
     def first(self) -> Waiting:
         """Return the frame whose turn it is.
@@ -82,35 +156,71 @@ class Outbox:
         Raises:
             StopIteration: nothing waits.
         """
-        return self._queue[next(iter(self._queue))]
+        return self._queue[next(iter(self._queue))][0]
 
     def pop(self) -> None:
         """Take out the frame whose turn it was."""
-        self._remove(next(iter(self._queue)))
+        number = next(iter(self._queue))
+        if number >= self._turn:
+            self._turn = self._next
+        self._remove(number)
 
-    def drop_channel(self, channel: str) -> int:
-        """Take out every frame of a channel and return how many there were."""
-        numbers = [number for number, waiting in self._queue.items() if waiting.channel == channel]
-        for number in numbers:
-            self._remove(number)
-        return len(numbers)
+    def largest_kept(self) -> Owner | None:
+        """Return of whom most waits that can be read again later; ``None`` if there is nobody."""
+        share = max(self._kept.values(), key=_size, default=None)
+        return None if share is None else share.owner
 
-    def clear(self) -> None:
-        """Take out everything."""
-        self._queue.clear()
-        self._keys.clear()
-        self.size = 0
+    def drop(self, owner: Owner) -> int:
+        """Leave out all that waits of an owner.
+
+        Returns:
+            The lowest offset among it, 0 if there was none.
+        """
+        share = self._kept.get(owner) or self._lossy.get(owner)
+        lowest = 0
+        for number in () if share is None else list(share.numbers):
+            lowest = lowest or self._queue[number][0].offset
+            self._leave_out(number)
+        return lowest
+
+    def release(self, owner: Owner) -> None:
+        """Note that an owner is gone: what waits of it belongs to nobody, and is sent."""
+        share = self._kept.pop(owner, None) or self._lossy.pop(owner, None)
+        if share is not None:
+            for number in share.numbers:
+                self._queue[number] = (self._queue[number][0], None)
+            if share.lossy:
+                self._lossy_size -= share.size
+
+    def _make_room(self, cost: int, share: _Share[Owner] | None, *, lossy: bool) -> bool:
+        if self.size - self._lossy_size + cost > self.limit:
+            return False  # It would not be enough, so nothing is left out for nothing.
+        while self.size + cost > self.limit:
+            even = lossy and share is not None and share.size * len(self._lossy) >= self._lossy_size
+            largest = share if even and share else max(self._lossy.values(), key=_size)
+            self._leave_out(next(iter(largest.numbers)))
+        return True
+
+    def _leave_out(self, number: int) -> None:
+        share = self._queue[number][1]
+        if share is not None:
+            self._dropped[share.policy] += 1
+        self._remove(number)
 
     def _remove(self, number: int) -> None:
-        waiting = self._queue.pop(number)
-        self.size -= len(waiting.frame)
-        if waiting.key is not None:
-            del self._keys[waiting.channel, waiting.key]
+        waiting, share = self._queue.pop(number)
+        self.size -= waiting.cost
+        if share is None:
+            return
+        del share.numbers[number]
+        share.size -= waiting.cost
+        if waiting.key is not None and share.keys.get(waiting.key) == number:
+            del share.keys[waiting.key]
+        if share.lossy:
+            self._lossy_size -= waiting.cost
+        if not share.numbers:
+            del (self._lossy if share.lossy else self._kept)[share.owner]
 
-    def _make_room(self, channel: str, size: int) -> int:
-        numbers = [number for number, waiting in self._queue.items() if waiting.channel == channel]
-        for dropped, number in enumerate(numbers):
-            if self.size + size <= self.limit:
-                return dropped
-            self._remove(number)
-        return len(numbers)
+
+def _size(share: _Share[Any]) -> int:
+    return share.size

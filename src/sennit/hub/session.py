@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import Deferred, succeed
 
 from sennit.errors import Disconnect
+from sennit.hub.access import Access
 from sennit.hub.admission import Admission, server_side
+from sennit.hub.catch_up import CatchUp
 from sennit.hub.entry import Entry
 from sennit.hub.expiry import Expiry, time_left
-from sennit.hub.namespace import Grant, Namespace
+from sennit.hub.namespace import SlowPolicy
 from sennit.hub.outbox import Outbox, Waiting
-from sennit.hub.payload import check_format, encode_payload
-from sennit.hub.permission import is_granted, is_open_to
+from sennit.hub.payload import encode_payload
 from sennit.hub.renewal import Renewal
 from sennit.hub.request import (
     ConnectRequest,
@@ -57,11 +57,13 @@ class Session:
         info: the client as others see it.
         request: the HTTP request that the connection began with.
         protocol: ``"centrifuge"`` or ``"raw"``.
+        secret: what a client that speaks by requests of its own says with each; else empty.
         connected: whether ``on_connect`` has let it in.
         ended: whether it is over, or about to be.
     """
 
     __slots__ = (
+        "_catch_up",
         "_expiry",
         "_hub",
         "_outbox",
@@ -76,6 +78,7 @@ class Session:
         "lagging",
         "protocol",
         "request",
+        "secret",
         "transport",
         "user",
     )
@@ -94,13 +97,15 @@ class Session:
         self.codec = codec
         self.request = request
         self.protocol = protocol
+        self.secret = ""
         self.user = ""
         self.info = ClientInfo("", self.id)
         self._state: dict[str, Any] | None = None
         self.connected = False
         self.ended = False
         self.lagging = False
-        self._outbox: Outbox | None = None
+        self._outbox: Outbox[Subscription] | None = None
+        self._catch_up: CatchUp | None = None
         self._expiry: Expiry | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._partings: dict[str, Deferred[None]] | None = None
@@ -125,13 +130,18 @@ class Session:
 
     @property
     def queued(self) -> int:
-        """Bytes of frames that wait because the client does not read."""
+        """Bytes that wait because the client does not read, with what it takes to keep them."""
         return 0 if self._outbox is None else self._outbox.size
 
     def is_subscribed(self, channel: str) -> bool:
         """Return whether it is subscribed to a channel."""
         subscription = self._subscriptions.get(channel)
         return subscription is not None and subscription.state != BUFFERING
+
+    def info_in(self, channel: str) -> ClientInfo:
+        """Return the client as others in a channel see it."""
+        subscription = self._subscriptions.get(channel)
+        return self.info if subscription is None else subscription.info
 
     def send(self, data: Any) -> None:
         """Send the application's own message to this client alone.
@@ -251,6 +261,8 @@ class Session:
     def _finish(self) -> None:
         self.ended = True
         self._outbox = None
+        if self._catch_up is not None:
+            self._catch_up.stop()
         if self._expiry is not None:
             self._expiry.stop()
         for subscription in list(self._subscriptions.values()):
@@ -270,20 +282,45 @@ class Session:
             if self.transport.send(waiting.frame):
                 return
             self._fall_behind()
-        options = None if subscription is None else subscription.channel.namespace.options
-        drop = options is not None and options.slow in ("drop-oldest", "conflate")
         if self._outbox is None:
-            self._outbox = Outbox(self._hub.settings.queue_limit)
-        dropped = self._outbox.put(waiting, drop=drop)
-        if dropped is not None:
-            if options is not None and dropped:
-                self._hub.dropped[options.slow] += dropped
-        elif options is not None and options.slow == "recover":
-            self._hub.dropped["recover"] += self._outbox.drop_channel(waiting.channel) + 1
-            self.end_subscription(waiting.channel, UnsubscribeCode.INSUFFICIENT_STATE)
-        else:
-            self._hub.dropped["disconnect"] += 1
-            self.end(disconnect(DisconnectCode.SLOW))
+            self._outbox = Outbox(self._hub.settings.queue_limit, self._hub.dropped)
+        policy: SlowPolicy = "disconnect"
+        if subscription is not None and not waiting.firm:
+            policy = subscription.channel.namespace.options.slow
+        while not self._outbox.put(waiting, subscription, policy):
+            if policy == "recover" and subscription is not None:
+                self._hub.dropped["recover"] += 1
+                self._put_off(subscription, waiting.offset)
+                return
+            other = self._outbox.largest_kept()
+            if other is None:
+                self._hub.dropped["disconnect"] += len(self._outbox) + 1
+                self.end(disconnect(DisconnectCode.SLOW))
+                return
+            self._put_off(other)
+            if self.ended:
+                return
+
+    def skip(self, subscription: Subscription, publication: Publication) -> None:
+        """Leave out a publication for a subscription that is behind."""
+        if self._catch_up is not None:
+            self._catch_up.skip(subscription, publication)
+
+    def _put_off(self, subscription: Subscription, refused: int = 0) -> None:
+        """Let go of what waits of a subscription: it is read again once there is room.
+
+        Args:
+            subscription: one whose policy is ``"recover"``.
+            refused: the offset of what was not taken, 0 for none.
+        """
+        lowest = 0 if self._outbox is None else self._outbox.drop(subscription)
+        if not subscription.positioned:
+            self.end_subscription(subscription.channel.name, UnsubscribeCode.INSUFFICIENT_STATE)
+        elif lowest or refused:
+            subscription.channel.put_off(subscription, (lowest or refused) - 1)
+            if self._catch_up is None:
+                self._catch_up = CatchUp(self._hub, self)
+            self._catch_up.add(subscription)
 
     def writable(self) -> None:
         """Send what waits, now that the transport has room."""
@@ -296,6 +333,8 @@ class Session:
             self.lagging = False
             for subscription in list(self._subscriptions.values()):
                 subscription.channel.take_back(subscription)
+        if self._catch_up is not None:
+            self._catch_up.resume()
 
     def _fall_behind(self) -> None:
         # No group may go past what waits here, so it leaves them all.
@@ -430,63 +469,21 @@ class Session:
 
     def publish(self, channel: str, data: bytes) -> Deferred[StreamPosition]:
         """Publish as this client; fires when the broker has the publication for good."""
-        return Deferred.fromCoroutine(self._publish(channel, data))
-
-    async def _publish(self, channel: str, data: bytes) -> StreamPosition:
-        namespace = self._namespace(channel)
-        check_format(data, namespace.options.publication_data_format)
-        publication = Publication(data, info=self._info_in(channel))
-        handler = namespace.publish_handler
-        if handler is not None:
-
-            def changed(answer: Any) -> Publication:
-                if answer is None:
-                    return publication
-                if isinstance(answer, Publication):
-                    encode_payload(answer.data)
-                    return answer
-                return replace(publication, data=encode_payload(answer))
-
-            name = f"on_publish of {namespace.name!r}"
-            publication = await self._hub.handlers.call(
-                name, handler, self, replace(publication, channel=channel), convert=changed
-            )
-        else:
-            self._check(namespace.options.allow_publish, channel)
-        if self.ended:
-            raise CancelledError
-        return await self._hub.keep(namespace, channel, publication)
+        return Deferred.fromCoroutine(self._access.publish(channel, data))
 
     def presence(self, channel: str) -> Deferred[Mapping[str, ClientInfo]]:
         """Return who is subscribed, by connection id."""
-        return Deferred.fromCoroutine(self._presence(channel))
-
-    async def _presence(self, channel: str) -> Mapping[str, ClientInfo]:
-        self._check_presence(channel)
-        return await self._hub.presence_of(channel)
+        return Deferred.fromCoroutine(self._access.presence(channel))
 
     def presence_stats(self, channel: str) -> Deferred[tuple[int, int]]:
         """Return how many connections and how many users are subscribed."""
-        return Deferred.fromCoroutine(self._presence_stats(channel))
-
-    async def _presence_stats(self, channel: str) -> tuple[int, int]:
-        self._check_presence(channel)
-        return await self._hub.presence_stats_of(channel)
+        return Deferred.fromCoroutine(self._access.presence_stats(channel))
 
     def history(
         self, channel: str, limit: int, since: StreamPosition | None, reverse: bool
     ) -> Deferred[HistoryPage]:
         """Read a channel's history (protocol, section 3: ``limit`` and ``since``)."""
-        return Deferred.fromCoroutine(self._history(channel, limit, since, reverse))
-
-    async def _history(
-        self, channel: str, limit: int, since: StreamPosition | None, reverse: bool
-    ) -> HistoryPage:
-        options = self._namespace(channel).options
-        if options.history is None:
-            raise reply_error(ErrorCode.NOT_AVAILABLE)
-        self._check(options.allow_history, channel)
-        return await self._hub.history_of(channel, limit, since, reverse)
+        return Deferred.fromCoroutine(self._access.history(channel, limit, since, reverse))
 
     def rpc(self, method: str, data: bytes) -> Deferred[bytes]:
         """Call one of the application's procedures and return its answer as JSON."""
@@ -494,39 +491,11 @@ class Session:
 
     def message(self, data: bytes) -> Deferred[None]:
         """Take a message that wants no answer."""
-        return Deferred.fromCoroutine(self._message(data))
+        return Deferred.fromCoroutine(self._access.message(data))
 
-    async def _message(self, data: bytes) -> None:
-        handler = self._hub.app.message_handler
-        if handler is None:
-            raise disconnect(DisconnectCode.NOT_AVAILABLE)
-        await self._hub.handlers.call("on_message", handler, self, data)
-
-    def _check_presence(self, channel: str) -> None:
-        options = self._namespace(channel).options
-        if not options.presence:
-            raise reply_error(ErrorCode.NOT_AVAILABLE)
-        self._check(options.allow_presence, channel)
-
-    def _namespace(self, channel: str) -> Namespace:
-        """Return what a channel can do, for this client.
-
-        Raises:
-            ReplyError: 102 or 107, there is no such channel; 103, it is not for this client.
-        """
-        namespace = self._hub.namespace_for(channel)
-        if not is_open_to(namespace.options, channel, self.user, self.is_subscribed(channel)):
-            raise reply_error(ErrorCode.PERMISSION_DENIED)
-        return namespace
-
-    def _info_in(self, channel: str) -> ClientInfo:
-        """Return the client as others in a channel see it."""
-        subscription = self._subscriptions.get(channel)
-        return self.info if subscription is None else subscription.info
-
-    def _check(self, grant: frozenset[Grant], channel: str) -> None:
-        if not is_granted(grant, self.user, self.is_subscribed(channel)):
-            raise reply_error(ErrorCode.PERMISSION_DENIED)
+    @property
+    def _access(self) -> Access:
+        return Access(self._hub, self)
 
 
 _ENDS_OF_CONNECTION: dict[int, DisconnectCode] = {

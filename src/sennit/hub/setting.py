@@ -12,9 +12,9 @@ class HubSettings:
     """Bounds on what clients can make the hub hold.
 
     Attributes:
-        queue_limit: bytes that may wait for one connection that does not read; over it the slow
-            policy of the channel decides, and for everything else the client is disconnected
-            with 3008.
+        queue_limit: bytes that may wait for one connection that does not read, each frame counted
+            with 512 more; over it the slow policy of the channel decides, and for everything else
+            the client is disconnected with 3008.
         channel_limit: subscriptions of one connection; one more gets error 106, or, where the
             server makes it at connect, ends the connection with 3505.
         connections_per_user: connections of one user id; one more is ended with 3504. ``None`` for
@@ -22,6 +22,9 @@ class HubSettings:
         channel_length: bytes in a channel's name; a longer one gets error 107.
         recovery_limit: publications brought back in one recovery; a wider gap is not recovered.
         history_limit: publications in one answer to a history request; fewer are given.
+        position_interval: seconds in which each channel whose subscribers have positions is
+            compared once with its stream at the broker; one that is behind twice in a row has
+            its subscribers recover. 0 compares none.
         subscribe_buffer: publications that may arrive while one subscription is being made;
             over it the client is disconnected with 3010 and comes back.
         waiting_limit: rpc calls that may wait for one method's ``concurrency``; one more gets
@@ -34,6 +37,7 @@ class HubSettings:
     channel_length: int = 255
     recovery_limit: int = 300
     history_limit: int = 300
+    position_interval: float = 40.0
     subscribe_buffer: int = 4096
     waiting_limit: int = 1024
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from sennit.hub.expiry import Expiry
@@ -12,7 +13,17 @@ if TYPE_CHECKING:
     from sennit.hub.channel import Channel
     from sennit.hub.session import Session
 
-__all__ = ["BUFFERING", "ENDED", "GROUPED", "LAGGING", "TRACKED", "GroupKey", "Subscription"]
+__all__ = [
+    "BEHIND",
+    "BUFFERING",
+    "ENDED",
+    "GROUPED",
+    "LAGGING",
+    "TRACKED",
+    "DeltaState",
+    "GroupKey",
+    "Subscription",
+]
 
 BUFFERING = 0
 """Being made: what arrives is kept until the answer is written."""
@@ -23,6 +34,18 @@ GROUPED = 2
 LAGGING = 3
 """Its connection is slow: what arrives goes into the session's outbox."""
 ENDED = 4
+BEHIND = 5
+"""Its connection was too slow: what it lacks is read from the history once there is room."""
+
+
+class DeltaState(IntEnum):
+    """Whether a subscription takes publications as differences, and whether it can now."""
+
+    NONE = 0
+    FRESH = 1
+    """It has to be sent a whole publication first."""
+    BASED = 2
+    """It holds what was published last in its channel."""
 
 
 class GroupKey(NamedTuple):
@@ -32,6 +55,7 @@ class GroupKey(NamedTuple):
     framing: Framing
     positioned: bool
     join_leave: bool
+    delta: DeltaState = DeltaState.NONE
 
 
 class Subscription:
@@ -96,6 +120,7 @@ class Subscription:
         *,
         positioned: bool = False,
         recoverable: bool = False,
+        delta: bool = False,
         present: bool = False,
         announced: bool = False,
         join_leave: bool = False,
@@ -108,7 +133,13 @@ class Subscription:
         self.announced = announced
         self.join_leave = join_leave
         session = self.session
-        self.key = GroupKey(session.codec, session.transport.framing, positioned, join_leave)
+        state = DeltaState.FRESH if delta else DeltaState.NONE
+        self.key = GroupKey(session.codec, session.transport.framing, positioned, join_leave, state)
+
+    def set_delta(self, state: DeltaState) -> None:
+        """Note whether it holds what was published last; nothing changes where it takes none."""
+        if self.key.delta not in (DeltaState.NONE, state):
+            self.key = self.key._replace(delta=state)
 
     def keep(self, publication: Publication) -> None:
         """Keep a publication that arrives before the answer is written."""

@@ -15,7 +15,7 @@ from sennit.hub.payload import encode_payload
 from sennit.hub.raw import RawRoute
 from sennit.hub.request import ConnectRequest, SubscribeRequest
 from sennit.hub.session import Session
-from sennit.interfaces import Accepted, Transport
+from sennit.interfaces import Accepted, Delta, Transport
 from sennit.model.code import DisconnectCode, ErrorCode, disconnect
 from sennit.model.publication import ClientInfo, Publication, StreamPosition
 from sennit.model.request import Closed, ConnectionRequest
@@ -44,7 +44,12 @@ class RawCodec:
     def __init__(self, route: RawRoute) -> None:
         self._route = route
 
-    def encode_publication(self, channel: str, publication: Publication) -> bytes | None:
+    def encode_publication(
+        self,
+        channel: str,
+        publication: Publication,
+        delta: Delta | None = None,  # noqa: ARG002 - plain text is not asked for differences
+    ) -> bytes | None:
         """Return the route's text for a publication; if making it fails, that is logged."""
         try:
             text = self._route.text_of(publication)

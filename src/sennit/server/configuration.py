@@ -137,7 +137,7 @@ class Configuration:
         """
         kinds: tuple[_Kind, ...] = (
             ("namespace", self.namespaces, app.namespaces, app.namespace),
-            ("channel", self.channels, app.channels, app.channel),
+            ("channel", self.channels, app.single_channels, app.channel),
         )
         for kind, wanted, present, _ in kinds:
             for name in wanted:
@@ -229,7 +229,7 @@ _HIDDEN: dict[str, frozenset[str]] = {
     "tokens": frozenset(),
     "subscription_tokens": frozenset({"allow_anonymous"}),
 }
-_MAY_BE_ZERO = frozenset({"ping_interval"})
+_MAY_BE_ZERO = frozenset({"ping_interval", "position_interval"})
 _TOP: dict[str, Any] = {
     "host": str,
     "port": typing.Annotated[int, msgspec.Meta(ge=0, le=65535)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,9 @@ SCENARIOS = {
     "unsubscribe": "a subscription that the server ends is made again, or not, as the code says",
     "server_side": "the server's subscriptions come with the connection, recover, and come later",
     "limited": "a channel's name says who may, and single channels have options of their own",
+    "delta": "publications come as differences, live and recovered, and are whole in the history",
+    "cache": "in cache mode the newest publication alone is brought back",
+    "paging": "a long history is read in pages, forward and backward",
     "send": "a message without an answer arrives, and so does one from the application",
 }
 
@@ -49,6 +52,15 @@ async def publish(url: str, channel: str, count: int) -> None:
     await client.connect()
     for number in range(count):
         await client.rpc("publish", {"channel": channel, "data": number})
+    await client.disconnect()
+
+
+async def quote(url: str, channel: str, numbers: Iterable[int]) -> None:
+    """Publish books of prices to a channel, as the application."""
+    client = Client(url, data={"user": "helper"})
+    await client.connect()
+    for number in numbers:
+        await client.rpc("quote", {"channel": channel, "code": number})
     await client.disconnect()
 
 
@@ -107,6 +119,8 @@ def test_scenario(scenario: str, way: str, served: Served, node: str) -> None:
                 served.wire.mend()
             case ("publish", channel, count):
                 asyncio.run(publish(served.direct, channel, int(count)))
+            case ("quote", channel, first, last):
+                asyncio.run(quote(served.direct, channel, range(int(first), int(last) + 1)))
 
     run_scenario(node, scenario, served.url, protobuf=served.protobuf, answer=answer, way=way)
     assert served.process.running()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from sennit.hub.request import SubscribeResult
 from sennit.interfaces import Codec, UplinkFrame
 from sennit.protocols.centrifuge.command import Command
-from sennit.protocols.centrifuge.reply import Reply
+from sennit.protocols.centrifuge.reply import Published, Reply
 
 __all__ = ["CentrifugeCodec"]
 
@@ -37,3 +38,6 @@ class CentrifugeCodec(Codec, Protocol):
 
     def encode_disconnect(self, code: int, reason: str) -> bytes:
         """Return the push that stands for a close frame where there is none (section 6)."""
+
+    def recovered(self, result: SubscribeResult) -> list[Published]:
+        """Return the words for what a subscription has recovered."""

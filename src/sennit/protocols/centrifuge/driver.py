@@ -394,7 +394,8 @@ class CentrifugeDriver:
         )
 
         def answer(result: SubscribeResult) -> None:
-            self._write(Reply(number, subscribe=SubscribeReply.of(result)))
+            words = SubscribeReply.of(result, self._codec.recovered(result))
+            self._write(Reply(number, subscribe=words))
 
         await self._session.subscribe(request, answer)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sennit.errors import RemoteProtocolError
-from sennit.interfaces import UplinkFrame
+from sennit.interfaces import Delta, UplinkFrame
 from sennit.model.code import DisconnectCode, disconnect
 from sennit.model.publication import Publication
 from sennit.protocols.centrifuge.command import Command, TextUplinkCommand
@@ -66,14 +66,32 @@ class JsonCodec(PushCodec):
         line = _encoder.encode(reply)
         return line.replace(b"\n", b"") if b"\n" in line else line
 
-    def encode_publication(self, channel: str, publication: Publication) -> bytes:
+    def encode_publication(
+        self, channel: str, publication: Publication, delta: Delta | None = None
+    ) -> bytes:
         """Return the push of a publication.
 
         Raises:
             Disconnect: 3506, its payload is not JSON.
         """
         _check(publication.data)
-        return super().encode_publication(channel, publication)
+        return super().encode_publication(channel, publication, delta)
+
+    def say_delta(self, data: bytes, patch: bytes | None) -> bytes | None:
+        """Return a JSON string of a payload's JSON, or of a difference.
+
+        A difference that cuts a character in two is no text.
+
+        Raises:
+            Disconnect: 3506, the payload is not JSON.
+        """
+        if patch is None:
+            _check(data)
+            return _encoder.encode(data.decode())
+        try:
+            return _encoder.encode(patch.decode())
+        except UnicodeDecodeError:
+            return None
 
 
 def _unreadable(error: Exception) -> RemoteProtocolError:

@@ -69,6 +69,10 @@ class ProtobufCodec(PushCodec):
         serialize_length_prefixed(message, target)
         return target.getvalue()
 
+    def say_delta(self, data: bytes, patch: bytes | None) -> bytes:
+        """Return a payload, or a difference, as it is."""
+        return data if patch is None else patch
+
 
 def _unreadable(error: Exception) -> RemoteProtocolError:
     reason = str(error).encode()[:100].decode(errors="ignore")
@@ -90,10 +94,14 @@ def _structure_of(message: Any, kind: type[S]) -> S:
 
 
 def _value_of(field: Field, value: Any) -> Any:
-    if field.form == "map":
-        return dict(value)
-    if not isinstance(field.kind, str):
-        return _structure_of(value, field.kind)
+    kind = field.kind
+    if isinstance(kind, str):
+        if field.form == "map":
+            return dict(value)
+    elif field.form == "map":
+        return {key: _structure_of(item, kind) for key, item in value.items()}
+    else:
+        return _structure_of(value, kind)
     if field.kind == "uint64" and value > _LARGEST:
         raise ValueError(f"an offset is at most {_LARGEST}")
     return Raw(value) if field.kind == "bytes" else value

@@ -6,7 +6,10 @@ from abc import ABC, abstractmethod
 
 from msgspec import Raw
 
+from sennit.hub.request import SubscribeResult
+from sennit.interfaces import Delta
 from sennit.model.publication import ClientInfo, Publication, StreamPosition
+from sennit.protocols.centrifuge.fossil import create_delta
 from sennit.protocols.centrifuge.reply import (
     Client,
     DisconnectPush,
@@ -31,9 +34,44 @@ class PushCodec(ABC):
     def encode(self, reply: Reply) -> bytes:
         """Return the payload of one reply or push."""
 
-    def encode_publication(self, channel: str, publication: Publication) -> bytes:
+    @abstractmethod
+    def say_delta(self, data: bytes, patch: bytes | None) -> bytes | None:
+        """Return what stands for a payload, for a subscriber who takes differences.
+
+        Args:
+            data: the payload.
+            patch: the difference; ``None`` to say the payload.
+
+        Returns:
+            ``None`` if this format cannot say the difference.
+        """
+
+    def encode_publication(
+        self, channel: str, publication: Publication, delta: Delta | None = None
+    ) -> bytes:
         """Return the push of a publication."""
-        return self._push(Push(channel, pub=Published.of(publication)))
+        words = Published.of(publication) if delta is None else self._differing(publication, delta)
+        return self._push(Push(channel, pub=words))
+
+    def recovered(self, result: SubscribeResult) -> list[Published]:
+        """Return the words for what was recovered: one whole, then differences, where agreed."""
+        if not result.delta:
+            return [Published.of(publication) for publication in result.publications]
+        words = []
+        held = Delta()
+        for publication in result.publications:
+            words.append(self._differing(publication, held if publication.delta else Delta()))
+            held = Delta(publication.data)
+        return words
+
+    def _differing(self, publication: Publication, delta: Delta) -> Published:
+        data = publication.data
+        if delta.base is not None:
+            patch = create_delta(delta.base, data)
+            said = self.say_delta(data, patch) if len(patch) < len(data) else None
+            if said is not None:
+                return Published.of(publication, said, delta=True)
+        return Published.of(publication, self.say_delta(data, None))
 
     def encode_join(self, channel: str, info: ClientInfo) -> bytes:
         """Return the push that says who joined."""

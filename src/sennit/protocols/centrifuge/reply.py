@@ -74,16 +74,26 @@ class Published(Struct, frozen=True, omit_defaults=True):
     info: Client | None = None
     offset: int = 0
     tags: Mapping[str, str] = {}
+    delta: bool = False
 
     @classmethod
-    def of(cls, publication: Publication) -> Published:
-        """Return the words for a publication."""
+    def of(
+        cls, publication: Publication, data: bytes | None = None, *, delta: bool = False
+    ) -> Published:
+        """Return the words for a publication.
+
+        Args:
+            publication: the publication.
+            data: what stands in place of its payload, where a subscriber takes differences.
+            delta: whether that is a difference.
+        """
         info = publication.info
         return cls(
-            Raw(publication.data),
+            Raw(publication.data if data is None else data),
             None if info is None else Client.of(info),
             publication.offset,
             publication.tags,
+            delta,
         )
 
 
@@ -103,12 +113,12 @@ class SubscribeReply(Struct, frozen=True, omit_defaults=True):
     delta: bool = False
 
     @classmethod
-    def of(cls, result: SubscribeResult) -> SubscribeReply:
-        """Return the words for a subscription that was made."""
+    def of(cls, result: SubscribeResult, publications: list[Published]) -> SubscribeReply:
+        """Return the words for a subscription that was made, and for what it has recovered."""
         return cls(
             result.recoverable,
             result.position.epoch,
-            [Published.of(publication) for publication in result.publications],
+            publications,
             result.recovered,
             result.position.offset,
             result.positioned,
@@ -150,7 +160,10 @@ class ConnectReply(Struct, frozen=True, omit_defaults=True):
             result.ttl is not None,
             result.ttl or 0,
             _raw(result.data),
-            {name: SubscribeReply.of(sub) for name, sub in result.subscriptions.items()},
+            {
+                name: SubscribeReply.of(sub, [Published.of(one) for one in sub.publications])
+                for name, sub in result.subscriptions.items()
+            },
             ping,
             ping > 0,
             session,

@@ -117,6 +117,7 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
         "info": Field(5, reply.Client),
         "offset": Field(6, "uint64"),
         "tags": Field(7, "string", "map"),
+        "delta": Field(8, "bool"),
     },
     reply.SubscribeReply: {
         "expires": Field(1, "bool"),

@@ -354,6 +354,93 @@ const scenarios = {
     await rejects(eve.presence("room:fixed"), 108);
   },
 
+  async delta() {
+    // Differences, live and recovered, of payloads with two edits far apart.
+    let received = 0;
+    class Counting extends WebSocket {
+      constructor(...parameters) {
+        super(...parameters);
+        this.on("message", (data) => (received += data.byteLength ?? data.length));
+      }
+    }
+    const name = channel("ticks");
+    const client = make("ann", {}, { websocket: Counting });
+    const done = event(client, "connected");
+    client.connect();
+    await done;
+    const [ticks] = await subscribed(client, name, { delta: "fossil" });
+    const seen = keep(ticks, "publication", ({ data }) => hear(data));
+    const [helper] = await connected("helper");
+    const quote = (code) => helper.rpc("quote", say({ channel: name, code }));
+    for (const code of [1, 2, 3, 4, 5, 6, 7, 8]) await quote(code);
+    await eventually(() => seen.length === 8);
+    const whole = JSON.stringify(seen[0]).length;
+    assert.ok(received < 3 * whole, `${received} bytes for 8 payloads of ${whole}`);
+    const lost = event(client, "connecting");
+    await ask("cut");
+    await lost;
+    await ask(`quote ${name} 9 12`);
+    const back = event(ticks, "subscribed");
+    await ask("mend");
+    assert.equal((await back).recovered, true);
+    await ask(`quote ${name} 13 14`);
+    await eventually(() => seen.length === 14);
+    assert.deepEqual(seen.map(({ n, levels }) => [n, levels[5][1], levels[150][1], levels[199][0]]),
+      Array.from({ length: 14 }, (_, index) => [index + 1, index + 1, index + 1, -99]));
+    const { publications } = await ticks.history({ limit: -1 });
+    assert.deepEqual(publications.map(({ data }) => hear(data)), seen);
+  },
+
+  async cache() {
+    // The newest alone is brought back.
+    const name = channel("latest");
+    const [client] = await connected("ann");
+    const [latest] = await subscribed(client, name);
+    const seen = keep(latest, "publication", ({ data, offset }) => [hear(data), offset]);
+    const lost = event(client, "connecting");
+    await ask("cut");
+    await lost;
+    await ask(`publish ${name} 9`);
+    const back = event(latest, "subscribed");
+    await ask("mend");
+    assert.deepEqual([(await back).wasRecovering, (await back).recovered], [true, true]);
+    await eventually(() => seen.length === 1);
+    await ask(`publish ${name} 1`);
+    await eventually(() => seen.length === 2);
+    assert.deepEqual(seen, [[8, 9], [0, 10]]);
+  },
+
+  async paging() {
+    // Seven hundred publications in pages, both ways; a page has 300 at most.
+    const name = channel("ticks");
+    const [client] = await connected("ann");
+    const [ticks] = await subscribed(client, name);
+    await ask(`publish ${name} 700`);
+    const offsets = [];
+    let since = { offset: 0, epoch: "" };
+    for (;;) {
+      const page = await ticks.history({ limit: 1000, since });
+      if (page.publications.length === 0) break;
+      assert.ok(page.publications.length <= 300);
+      offsets.push(...page.publications.map(({ offset }) => offset));
+      since = { offset: offsets.at(-1), epoch: page.epoch };
+      assert.equal(page.offset, 700);
+    }
+    assert.deepEqual(offsets, Array.from({ length: 700 }, (_, index) => index + 1));
+    const back = [];
+    let page = await ticks.history({ limit: 250, reverse: true });
+    while (page.publications.length > 0) {
+      back.push(...page.publications.map(({ offset }) => offset));
+      if (back.at(-1) === 1) break;
+      page = await ticks.history({ limit: 250, reverse: true, since: { offset: back.at(-1), epoch: page.epoch } });
+    }
+    assert.deepEqual(back, offsets.toReversed());
+    assert.equal((await ticks.history({ limit: 0 })).publications.length, 0);
+    assert.equal((await ticks.history({ limit: -1 })).publications.length, 300);
+    await rejects(ticks.history({ limit: 1, since: { offset: 1, epoch: "other" } }), 112);
+    await rejects(ticks.history({ limit: 1, since: { offset: 0, epoch: since.epoch }, reverse: true }), 107);
+  },
+
   async renewing() {
     // Tokens for two seconds each: of the connection, and of a private channel.
     let fetched = 0;
