@@ -65,6 +65,20 @@ def test_writable_comes_only_to_who_was_refused() -> None:
     assert door.handler.writables == 0
 
 
+def test_much_at_once_for_a_client_that_reads() -> None:
+    """It is not taken for a slow one: the socket is tried before anything is refused."""
+    door, reader, transport = opened()
+    for _ in range(50):
+        assert transport.send(b"x" * MANY)
+    assert len(reader.take()) == 50 * MANY
+    reader.socket.broken = True
+    transport.send(b"x" * (MANY + 1))
+    assert not transport.send(b"x")
+    assert door.handler.closed is None
+    reader.socket.drain()
+    assert door.handler.closed is not None
+
+
 def test_a_handler_that_fills_it_again() -> None:
     """It is asked again each time, and what it sends stays in order."""
     door, reader, transport = opened()
@@ -80,7 +94,7 @@ def test_a_handler_that_fills_it_again() -> None:
     send()
     assert len(waiting) == 4
     for _ in range(5):
-        reader.read()
+        reader.read(2 * MANY + 100)
     assert (waiting, reader.take()) == ([], everything)
     assert door.handler.writables == 4
 

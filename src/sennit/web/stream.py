@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IPushProducer, IReactorTime
 from twisted.logger import Logger
@@ -177,11 +178,23 @@ class ResponseStream:
         if getattr(self._request.transport, "disconnecting", False):
             self._cut_off()  # The client has closed its half: nobody would see the bound.
             return True
+        if self._full and not self._refused:
+            self._flush()
         if self._full:
             self._refused = True
             return False
         self._request.write(frame)
         return True
+
+    def _flush(self) -> None:
+        """Try the socket before a frame is refused: Twisted does so in the loop's next turn only.
+
+        Much that is said in one turn is no sign of a client that does not read. An error is met
+        again by the transport itself.
+        """
+        below = self._request.transport
+        if isinstance(below, FileDescriptor):
+            below.doWrite()
 
     def pauseProducing(self) -> None:
         """What is queued has passed the transport's mark."""

@@ -144,6 +144,7 @@ class CentrifugeDriver:
         """Wait for the client's connect, but not for ever."""
         self._transport = transport
         self._session = self._hub.open_session(transport, self._codec, self._request, "centrifuge")
+        self._session.secret = self._emulation.session
         self._stale = self._hub.clock.callLater(self._settings.stale_timeout, self._too_late)
 
     def message_received(self, data: bytes, is_text: bool) -> None:
