@@ -135,9 +135,18 @@ class StreamWire(Wire):
         if self._events:
             events = body.lstrip(b"\n").split(b"\n\n")
             assert events.pop() == b""
-            return [event.removeprefix(b"data: ") for event in events]
+            return [_data(event) for event in events]
         assert body.endswith(b"\n") or not body
-        return body.splitlines()
+        return body.split(b"\n")[:-1]
+
+
+def _data(event: bytes) -> bytes:
+    """Return the data of an event, read as the HTML standard has it (9.2.6)."""
+    lines = []
+    for line in event.splitlines():  # at LF, CR, or both
+        assert line.startswith(b"data: "), line
+        lines.append(line.removeprefix(b"data: "))
+    return b"\n".join(lines)
 
 
 class StreamHouse(House):
@@ -247,6 +256,18 @@ def test_a_first_frame_that_is_none(house: House) -> None:
     assert wire.take() == []
     assert wire.ended is not None
     assert (wire.ended[0], wire.ended[1][:13]) == (3501, "bad request: ")
+
+
+def test_a_payload_with_carriage_returns(house: House) -> None:
+    """They are line ends for server-sent events: what one publishes must not break the others."""
+    ann = house.client()
+    ann.ask("subscribe", channel="plain:1")
+    house.app.publish("plain:1", b'{"a":\r1,\r\n"b":2}')
+    ben = house.client("ben")
+    ben.ask("subscribe", channel="plain:1")
+    (push,) = ann.take()
+    assert push["push"]["pub"]["data"] == {"a": 1, "b": 2}
+    assert (ann.ended, ben.ended) == (None, None)
 
 
 def test_no_pings(house: House) -> None:

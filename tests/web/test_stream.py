@@ -387,3 +387,11 @@ def test_framings() -> None:
     assert len({LINES, EVENTS, MESSAGES}) == 3
     made = [framing.prepare(b"{}") for framing in (LINES, EVENTS, MESSAGES)]
     assert made == [b"{}\n", b"data: {}\n\n", b"{}"]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_line_ends_in_an_event(end: bytes) -> None:
+    """None of them ends the event, or begins another field; the client sees a line end there."""
+    payload = b'{"a":%b%bevent: x%b1}' % (end, end, end)
+    assert EVENTS.prepare(payload) == b'data: {"a":\ndata: \ndata: event: x\ndata: 1}\n\n'
+    assert LINES.prepare(payload) == payload + b"\n"

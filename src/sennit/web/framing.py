@@ -41,13 +41,19 @@ class ResponseFraming:
     Attributes:
         before: the bytes before it.
         behind: the bytes behind it.
+        between: what stands for each of its line ends, be it LF, CR or both; ``None`` leaves them.
     """
 
     before: bytes = b""
     behind: bytes = b""
+    between: bytes | None = None
 
     def prepare(self, payload: bytes) -> bytes:
         """Return the bytes that carry this payload."""
+        if self.between is not None and (b"\n" in payload or b"\r" in payload):
+            # Not splitlines(), which for bytes takes the same three, but drops one at the end.
+            payload = payload.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            payload = payload.replace(b"\n", self.between)
         return b"%b%b%b" % (self.before, payload, self.behind)
 
     def group(self) -> FanoutGroup:
@@ -58,8 +64,11 @@ class ResponseFraming:
 LINES = ResponseFraming(behind=b"\n")
 """A payload on each line."""
 
-EVENTS = ResponseFraming(b"data: ", b"\n\n")
-"""Server-sent events (HTML standard, 9.2): a payload without line breaks in each."""
+EVENTS = ResponseFraming(b"data: ", b"\n\n", b"\ndata: ")
+"""Server-sent events (HTML standard, 9.2): a payload in each, whose lines the client joins by LF.
+
+A payload of the application may have a lone CR between its tokens, which ends a line here.
+"""
 
 MESSAGES = ResponseFraming()
 """Payloads that tell their length themselves."""
