@@ -27,7 +27,7 @@ def test_help(flag: str) -> None:
     result = CliRunner().invoke(main, [flag])
     assert (result.exit_code, result.stderr) == (0, "")
     assert "a real-time messaging server on Twisted" in result.stdout
-    assert "serve  Serve an app, by default the chat." in result.stdout
+    assert "serve    Serve an app, by default the chat." in result.stdout
 
 
 def test_version() -> None:

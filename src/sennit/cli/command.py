@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from sennit.cli.openapi import openapi
+from sennit.cli.publish import publish
 from sennit.cli.serve import serve
 from sennit.cli.token import token
 from sennit.engine.build import COMPILED
@@ -20,5 +22,5 @@ def main() -> None:
     """Sennit, a real-time messaging server on Twisted."""
 
 
-main.add_command(serve)
-main.add_command(token)
+for command in (serve, publish, token, openapi):
+    main.add_command(command)

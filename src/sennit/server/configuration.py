@@ -27,6 +27,9 @@ A file looks like this; every key may be left out::
     [tokens]                      # of connections: sennit.hub.setting.TokenSettings
     hmac_secret = "…"             # better said as SENNIT_TOKENS_HMAC_SECRET
 
+    [api]                         # the HTTP API: sennit.web.api.ApiSettings
+    keys = ["…"]                  # better said as SENNIT_API_KEYS
+
     [namespaces.news]             # sennit.hub.namespace.NamespaceOptions
     allow_subscribe = ["client", "anonymous"]
     history = { size = 100, ttl = 3600 }   # publications, seconds
@@ -59,6 +62,7 @@ from sennit.hub.setting import HubSettings, TokenSettings
 from sennit.net.setting import WebSocketSettings
 from sennit.protocols.centrifuge.setting import ProtocolSettings
 from sennit.server.version import version
+from sennit.web.api import ApiSettings
 
 __all__ = ["Configuration", "LogLevelName", "ReactorName", "load_configuration"]
 
@@ -92,6 +96,7 @@ class Configuration:
         tokens: what connection tokens are checked by, and subscription tokens too where the next
             has no keys.
         subscription_tokens: what subscription tokens are checked by.
+        api: who may use the HTTP API.
         namespaces: declared for the app while it is served, by name.
         channels: likewise, single channels.
         source: where these come from, for messages.
@@ -109,6 +114,7 @@ class Configuration:
     protocol: ProtocolSettings = field(default_factory=_protocol_settings)
     tokens: TokenSettings = field(default_factory=TokenSettings)
     subscription_tokens: TokenSettings = field(default_factory=TokenSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
     namespaces: Mapping[str, NamespaceOptions] = field(default_factory=dict)
     channels: Mapping[str, NamespaceOptions] = field(default_factory=dict)
     source: str = "the configuration"
@@ -210,6 +216,7 @@ _TABLES: dict[str, type[Any]] = {
     "protocol": ProtocolSettings,
     "tokens": TokenSettings,
     "subscription_tokens": TokenSettings,
+    "api": ApiSettings,
 }
 _HIDDEN: dict[str, frozenset[str]] = {
     # Of a client alone; a key of its own; each protocol's own affair; of the toolkit alone.
@@ -228,6 +235,7 @@ _HIDDEN: dict[str, frozenset[str]] = {
     "protocol": frozenset({"version"}),
     "tokens": frozenset(),
     "subscription_tokens": frozenset({"allow_anonymous"}),
+    "api": frozenset(),
 }
 _MAY_BE_ZERO = frozenset({"ping_interval", "position_interval"})
 _TOP: dict[str, Any] = {
@@ -269,7 +277,7 @@ def _keys_of(table: str) -> dict[str, Any]:
 
 
 def _bounded(form: Any, *, zero: bool) -> Any:
-    if typing.get_origin(form) is tuple:
+    if typing.get_origin(form) in (tuple, Literal):
         return form
     if bool in (form, *typing.get_args(form)):
         return bool

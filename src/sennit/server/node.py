@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,10 +26,14 @@ from sennit.protocols.centrifuge.mount import CentrifugeMount
 from sennit.protocols.raw import RawMount
 from sennit.server import chat
 from sennit.server.configuration import Configuration
+from sennit.server.version import version
+from sennit.web.api import Api
+from sennit.web.api_method import ApiMethods
 from sennit.web.emulation import EventResource, StreamResource, UplinkResource
 from sennit.web.fetch import fetcher
 from sennit.web.folder import Folder
 from sennit.web.health import Health, Status
+from sennit.web.open_api import describe_api
 from sennit.web.page import built_page, page_folder
 from sennit.web.relay import Relay
 
@@ -75,7 +80,7 @@ class Node:
             settings=configuration.hub,
             tokens=_tokens(configuration, reactor),
         )
-        self.id = self.hub.new_id()
+        self.id = self.hub.id
         self._reactor = reactor
         self._sdk = CentrifugeMount(self.hub, configuration.protocol)
         for path in (SDK_PATH, STREAM_PATH, EVENT_PATH, UPLINK_PATH):
@@ -157,6 +162,16 @@ class Node:
         root.place(STREAM_PATH, StreamResource(mount, relay, self._reactor, reception))
         root.place(EVENT_PATH, EventResource(mount, relay, self._reactor, reception))
         root.place(UPLINK_PATH, UplinkResource(mount, relay, reception))
+        configuration = self._configuration
+        if configuration.api.keys:
+            methods = ApiMethods(self.hub, socket.gethostname(), version())
+            api = Api(
+                configuration.api,
+                methods,
+                configuration.limits.max_body,
+                lambda: describe_api(version()),
+            )
+            root.place("/api", api)
         return root
 
     def _page(self) -> Folder:
