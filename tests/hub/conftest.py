@@ -30,10 +30,12 @@ from tests.double import FakeCodec, FakeFraming, FakeTransport, LogKeeper, outco
 class Person:
     """A client of the hub: a session, and what it has received."""
 
-    def __init__(self, house: House, user: str, **options: Any) -> None:
+    def __init__(
+        self, house: House, user: str, *, address: str = "127.0.0.1:1", **options: Any
+    ) -> None:
         self.house = house
         self.transport = FakeTransport(house.framing)
-        request = ConnectionRequest(path="/", address="127.0.0.1:1")
+        request = ConnectionRequest(path="/", address=address)
         self.session: Session = house.hub.open_session(self.transport, house.codec, request, "test")
         self.welcomes: list[ConnectResult] = []
         self.connecting = self.session.connect(

@@ -168,6 +168,23 @@ def unsubscribe(session: Any, order: Order) -> None:
     session.end_subscription(order.channel, order.code)
 
 
+@app.rpc("ask")
+async def ask(session: Any, order: Order) -> Any:
+    """Call the caller, and answer with its answer, or with how it failed."""
+    try:
+        return {"answer": await session.call(order.reason, order.data, timeout=order.code or 5)}
+    except ReplyError as error:
+        return {"code": error.code, "message": error.message}
+    except TimeoutError:
+        return {"timeout": True}
+
+
+@app.rpc("seldom", rate="1/s burst 2")
+def seldom(_session: Any, _params: Any) -> str:
+    """Answer, but not often."""
+    return "here"
+
+
 @app.rpc("subscribe")
 async def subscribe(session: Any, order: Order) -> None:
     """Subscribe every connection of the caller's user."""

@@ -561,3 +561,15 @@ def test_namespaces_made_in_code_are_of_the_configuration() -> None:
     configuration = Configuration(namespaces={"news": NamespaceOptions()})
     with pytest.raises(ConfigurationError, match=r"^the configuration: namespaces\.news: "):
         configuration.declare_namespaces(app)
+
+
+def test_rates(write: Write) -> None:
+    """They are words, in the file and in the environment; what is no rate is refused."""
+    path = write('[hub]\npublish_rate = "20/s burst 40"\n[namespaces.chat]\npublish_rate = "5/min"')
+    found = load_configuration(path, {"SENNIT_HUB_CONNECT_RATE": "5/s"})
+    assert (found.hub.publish_rate, found.hub.connect_rate) == ("20/s burst 40", "5/s")
+    assert found.namespaces["chat"].publish_rate == "5/min"
+    with pytest.raises(ConfigurationError, match="a rate is like"):
+        load_configuration(path, {"SENNIT_HUB_CONNECT_RATE": "fast"})
+    with pytest.raises(ConfigurationError, match="a rate is like"):
+        load_configuration(write('[namespaces.chat]\nsubscribe_rate = "often"'))

@@ -40,10 +40,13 @@ class Access:
 
         Raises:
             ReplyError: 102 or 107, there is no such channel, or the payload is not what it takes;
-                103, the client may not; or what the handler says.
+                103, the client may not; 111, it does so too often; or what the handler says.
+            Disconnect: 3013, it does not stop; or what the handler says.
         """
         session = self._session
+        self._hub.limiter.check(session, "publish")
         namespace = self._namespace(channel)
+        self._hub.limiter.check_channel(session, "publish", channel, namespace.options)
         check_format(data, namespace.options.publication_data_format)
         publication = Publication(data, info=session.info_in(channel))
         handler = namespace.publish_handler
@@ -105,8 +108,9 @@ class Access:
         """Take a message that wants no answer.
 
         Raises:
-            Disconnect: 3508, the application takes none.
+            Disconnect: 3508, the application takes none; 3013, there are too many.
         """
+        self._hub.limiter.check_message(self._session)
         handler = self._hub.app.message_handler
         if handler is None:
             raise disconnect(DisconnectCode.NOT_AVAILABLE)

@@ -108,7 +108,11 @@ class Admission:
             CancelledError: likewise, since the client is gone.
         """
         name = self._request.channel
+        if self._granted is None:
+            self._hub.limiter.check(self._session, "subscribe")
         namespace = self._hub.namespace_for(name)
+        if self._granted is None:
+            self._hub.limiter.check_channel(self._session, "subscribe", name, namespace.options)
         self._session.check_room_for(name)
         subscription = self._subscription = Subscription(
             self._session,

@@ -122,7 +122,12 @@ class App:
         return self.single_channels.setdefault(name, Namespace(name, made))
 
     def rpc(
-        self, name: str, *, timeout: float | None = None, concurrency: int | None = None
+        self,
+        name: str,
+        *,
+        timeout: float | None = None,
+        concurrency: int | None = None,
+        rate: str = "",
     ) -> Callable[[Handler], Handler]:
         """Declare an rpc method: ``handler(session, params)`` returns the answer.
 
@@ -133,15 +138,20 @@ class App:
             name: what clients call.
             timeout: seconds until the handler is cancelled and the answer is error 100.
             concurrency: how many calls run at once; more of them wait in order.
+            rate: how often one client may call it, in words like ``"10/s burst 20"``; one call
+                more gets the temporary error 111.
 
         Raises:
-            ConfigurationError: the name is taken, or a bound is not positive.
+            ConfigurationError: the name is taken or begins with ``@sennit:``, a bound is not
+                positive, or the rate is none.
         """
 
         def declare(handler: Handler) -> Handler:
+            if name.startswith("@sennit:"):
+                raise ConfigurationError(f"rpc {name!r}: such names are the server's own")
             if name in self.procedures:
                 raise ConfigurationError(f"rpc {name!r} is declared twice")
-            self.procedures[name] = Procedure(name, handler, timeout, concurrency)
+            self.procedures[name] = Procedure(name, handler, timeout, concurrency, rate)
             return handler
 
         return declare
@@ -265,7 +275,7 @@ class App:
         """Publish the same to several channels, as :meth:`publish` does to one.
 
         Returns:
-            Fires with what came of each, in their order: where it stands, or why it failed.
+            Fires with what came of each, in their order, which is where it stands or why it failed.
 
         Raises:
             NotRunning: at once, the app is not served.

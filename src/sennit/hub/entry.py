@@ -46,6 +46,7 @@ class Entry:
     async def make(self, answer: Callable[[ConnectResult], None]) -> None:
         """Let the client in; see :meth:`sennit.hub.session.Session.connect`."""
         session = self._session
+        self._hub.limiter.check_connect(session.request.host)
         credentials = await self._identify()
         if session.ended:
             raise CancelledError

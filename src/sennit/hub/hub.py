@@ -17,8 +17,10 @@ from twisted.logger import Logger
 from sennit.errors import Disconnect
 from sennit.hub.administration import Administration
 from sennit.hub.app import App
+from sennit.hub.call import ANSWER
 from sennit.hub.channel import Channel
 from sennit.hub.handler import HandlerRunner
+from sennit.hub.limiter import Limiter
 from sennit.hub.namespace import Namespace
 from sennit.hub.payload import check_format
 from sennit.hub.procedure import RunningProcedure
@@ -63,6 +65,7 @@ class Hub:
         id: this node's, made anew with each start.
         administration: what the application may do to users and channels.
         dropped: frames that were not delivered to slow clients, by policy.
+        limiter: how often clients may do what.
     """
 
     def __init__(  # noqa: PLR0913 - whatever differs between runs is injected
@@ -92,6 +95,7 @@ class Hub:
         self.administration = Administration(self)
         self.handlers = HandlerRunner(run)
         self.dropped: Counter[str] = Counter()
+        self.limiter = Limiter(self.settings, clock)
         self._channels: dict[str, Channel] = {}
         self._sessions: dict[str, set[Session]] = {}
         self._by_id: dict[str, Session] = {}
@@ -188,14 +192,19 @@ class Hub:
         """Call a procedure for a client.
 
         Raises:
-            ReplyError: 108, the app has no procedures; 104, it has none of this name; or what
-                the procedure answers.
+            ReplyError: 108, the app has no procedures; 104, it has none of this name; 111, the
+                client calls too often; or what the procedure answers.
+            Disconnect: 3013, the client does not stop; or what the procedure says.
         """
+        if method == ANSWER:
+            return session.answer(data)
+        self.limiter.check(session, "rpc")
         if not self._procedures:
             raise reply_error(ErrorCode.NOT_AVAILABLE)
         procedure = self._procedures.get(method)
         if procedure is None:
             raise reply_error(ErrorCode.METHOD_NOT_FOUND)
+        self.limiter.check_procedure(session, method, procedure.rate)
         return await procedure.call(session, data)
 
     # -- channels --------------------------------------------------------------------------------

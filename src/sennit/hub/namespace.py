@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypedDict, TypeVar, get_args
 
 from sennit.errors import ConfigurationError
+from sennit.hub.rate import Rate
 from sennit.interfaces import PublishOptions
 
 __all__ = [
@@ -114,6 +115,11 @@ class NamespaceOptions:
         publication_data_format: what a payload must be: ``"json"``, ``"json_object"``, or
             ``"binary"``, which is anything; else a publication gets error 107. Where it is not
             said, anything but an empty payload may be published.
+        publish_rate: how often clients may publish in one channel, all together, in words like
+            ``"100/s burst 20"``; one more gets the temporary error 111. Empty for any.
+        publish_rate_per_client: likewise, one connection in one channel.
+        subscribe_rate: likewise, how often clients may subscribe to one channel.
+        subscribe_rate_per_client: likewise, one connection to one channel.
 
     Raises:
         ConfigurationError: the options contradict each other.
@@ -141,6 +147,10 @@ class NamespaceOptions:
     personal: bool = False
     pattern: str | None = None
     publication_data_format: DataFormat | None = None
+    publish_rate: str = ""
+    publish_rate_per_client: str = ""
+    subscribe_rate: str = ""
+    subscribe_rate_per_client: str = ""
 
     def __post_init__(self) -> None:
         self._check_names()
@@ -153,6 +163,13 @@ class NamespaceOptions:
                 )
         if (self.slow == "conflate") != (self.conflate_key is not None):
             raise ConfigurationError('slow="conflate" and conflate_key="tag" go together')
+        for words in (
+            self.publish_rate,
+            self.publish_rate_per_client,
+            self.subscribe_rate,
+            self.subscribe_rate_per_client,
+        ):
+            Rate.parse(words)
         if self.pattern is not None:
             try:
                 re.compile(self.pattern)
@@ -220,6 +237,10 @@ class NamespaceKeywords(TypedDict, total=False):
     personal: bool
     pattern: str | None
     publication_data_format: DataFormat | None
+    publish_rate: str
+    publish_rate_per_client: str
+    subscribe_rate: str
+    subscribe_rate_per_client: str
 
 
 def namespace_options(keywords: NamespaceKeywords) -> NamespaceOptions:

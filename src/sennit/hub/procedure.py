@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from sennit.errors import ConfigurationError
 from sennit.hub.handler import HandlerRunner
 from sennit.hub.payload import decode_payload, encode_payload
+from sennit.hub.rate import Rate
 from sennit.model.code import ErrorCode, reply_error
 
 __all__ = ["Procedure", "RunningProcedure"]
@@ -31,9 +32,11 @@ class Procedure:
             client's JSON is checked against (none: any JSON; ``bytes``: the JSON itself).
         timeout: seconds, or ``None``.
         concurrency: how many calls run at once, or ``None``; more of them wait in order.
+        rate: how often one client may call it, in words; empty for any.
 
     Raises:
-        ConfigurationError: a bound is not positive, or the handler does not take two arguments.
+        ConfigurationError: a bound is not positive, the rate is none, or the handler does not take
+            two arguments.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Procedure:
         handler: Callable[..., Any],
         timeout: float | None,
         concurrency: int | None,
+        rate: str = "",
     ) -> None:
         if (timeout is not None and timeout <= 0) or (concurrency is not None and concurrency < 1):
             raise ConfigurationError(f"rpc {name!r}: timeout and concurrency are more than 0")
@@ -52,6 +56,7 @@ class Procedure:
         self.handler = handler
         self.timeout = timeout
         self.concurrency = concurrency
+        self.rate = Rate.parse(rate)
         self._parameter = parameters[1].name
 
     def form(self) -> Any:
@@ -84,6 +89,7 @@ class RunningProcedure:
         self, procedure: Procedure, runner: HandlerRunner, clock: IReactorTime, waiting_limit: int
     ) -> None:
         self._procedure = procedure
+        self.rate = procedure.rate
         self._runner = runner
         self._clock = clock
         self._limit = waiting_limit

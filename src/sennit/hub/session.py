@@ -10,12 +10,14 @@ from twisted.internet.defer import Deferred, succeed
 from sennit.errors import Disconnect
 from sennit.hub.access import Access
 from sennit.hub.admission import Admission, server_side
+from sennit.hub.call import Calls
 from sennit.hub.catch_up import CatchUp
 from sennit.hub.entry import Entry
 from sennit.hub.expiry import Expiry, time_left
 from sennit.hub.namespace import SlowPolicy
 from sennit.hub.outbox import Outbox, Waiting
 from sennit.hub.payload import encode_payload
+from sennit.hub.rate import Buckets
 from sennit.hub.renewal import Renewal
 from sennit.hub.request import (
     ConnectRequest,
@@ -63,6 +65,8 @@ class Session:
     """
 
     __slots__ = (
+        "_buckets",
+        "_calls",
         "_catch_up",
         "_expiry",
         "_hub",
@@ -105,6 +109,8 @@ class Session:
         self.ended = False
         self.lagging = False
         self._outbox: Outbox[Subscription] | None = None
+        self._buckets: Buckets | None = None
+        self._calls: Calls | None = None
         self._catch_up: CatchUp | None = None
         self._expiry: Expiry | None = None
         self._subscriptions: dict[str, Subscription] = {}
@@ -155,6 +161,30 @@ class Session:
         payload = self.codec.encode_message(encode_payload(data))
         if payload is not None:
             self.write(payload)
+
+    def call(
+        self, method: str, data: Any = None, *, timeout: float = 10.0, form: Any = Any
+    ) -> Deferred[Any]:
+        """Call the client, and return its answer.
+
+        Args:
+            method: what the client is to do.
+            data: with what: any value with a JSON form; ``bytes`` are JSON already.
+            timeout: seconds to wait for the answer.
+            form: the type of the answer: any that msgspec knows; ``bytes`` for the JSON itself.
+
+        Raises:
+            TypeError: at once, the data has no JSON form, or its bytes are not JSON.
+            ValueError: at once, the timeout is not positive, or without end.
+            ReplyError: from the Deferred: what the client answers; 106, ``hub.call_limit`` calls
+                wait for it already; 107, its answer is not of that type; 108, its protocol has no
+                words for calls.
+            TimeoutError: from the Deferred: it has not answered.
+            ConnectionClosedError: from the Deferred: it is gone, or is not let in yet.
+        """
+        if self._calls is None:
+            self._calls = Calls(self._hub, self)
+        return self._calls.call(method, data, timeout, form)
 
     def disconnect(
         self, code: int = DisconnectCode.FORCE_DISCONNECT, reason: str = "force disconnect"
@@ -267,6 +297,8 @@ class Session:
             self._expiry.stop()
         for subscription in list(self._subscriptions.values()):
             self._leave(subscription, UnsubscribeCode.DISCONNECT)
+        if self._calls is not None:
+            self._calls.close()
 
     # -- for protocols: writing ------------------------------------------------------------------
 
@@ -489,6 +521,23 @@ class Session:
         """Call one of the application's procedures and return its answer as JSON."""
         return Deferred.fromCoroutine(self._hub.call(self, method, data))
 
+    def answer(self, data: bytes) -> bytes:
+        """Take the client's answer to a call of the server, and return what to tell it.
+
+        Raises:
+            ReplyError: 107, there is no such call, or it is not an answer.
+        """
+        if self._calls is None:
+            self._calls = Calls(self._hub, self)
+        return self._calls.answer(data)
+
+    @property
+    def buckets(self) -> Buckets:
+        """What is left of its rates."""
+        if self._buckets is None:
+            self._buckets = Buckets(MOST_RATES)
+        return self._buckets
+
     def message(self, data: bytes) -> Deferred[None]:
         """Take a message that wants no answer."""
         return Deferred.fromCoroutine(self._access.message(data))
@@ -497,6 +546,9 @@ class Session:
     def _access(self) -> Access:
         return Access(self._hub, self)
 
+
+MOST_RATES = 256
+"""Of how many rates one client's use is remembered at once."""
 
 _ENDS_OF_CONNECTION: dict[int, DisconnectCode] = {
     UnsubscribeCode.INSUFFICIENT_STATE: DisconnectCode.INSUFFICIENT_STATE,

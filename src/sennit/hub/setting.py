@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sennit.hub.rate import Rate
+
 __all__ = ["HubSettings", "TokenSettings"]
 
 
@@ -29,6 +31,20 @@ class HubSettings:
             over it the client is disconnected with 3010 and comes back.
         waiting_limit: rpc calls that may wait for one method's ``concurrency``; one more gets
             the temporary error 111.
+        call_limit: calls of the server that may wait for one client's answers; one more fails.
+        connect_rate: how often clients may connect, all together, in words like
+            ``"100/s burst 20"`` or ``"5/min"``; one more is disconnected with 3013, before
+            ``on_connect``. Empty for any, as with the other rates.
+        connect_rate_per_address: likewise, the clients at one address.
+        publish_rate: how often one connection may publish; one more gets the temporary error 111.
+        subscribe_rate: likewise, subscribe.
+        rpc_rate: likewise, call.
+        send_rate: likewise, send messages that want no answer; one more ends it with 3013.
+        refusal_limit: how often a connection may be refused for one of its own rates before it has
+            rested; one more ends it with 3013.
+
+    Raises:
+        ConfigurationError: a rate is not one.
     """
 
     queue_limit: int = 1024 * 1024
@@ -40,6 +56,25 @@ class HubSettings:
     position_interval: float = 40.0
     subscribe_buffer: int = 4096
     waiting_limit: int = 1024
+    call_limit: int = 64
+    connect_rate: str = ""
+    connect_rate_per_address: str = ""
+    publish_rate: str = ""
+    subscribe_rate: str = ""
+    rpc_rate: str = ""
+    send_rate: str = ""
+    refusal_limit: int = 100
+
+    def __post_init__(self) -> None:
+        for words in (
+            self.connect_rate,
+            self.connect_rate_per_address,
+            self.publish_rate,
+            self.subscribe_rate,
+            self.rpc_rate,
+            self.send_rate,
+        ):
+            Rate.parse(words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

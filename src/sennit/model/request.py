@@ -32,6 +32,15 @@ class ConnectionRequest:
     subprotocols: tuple[str, ...] = ()
 
     @property
+    def host(self) -> str:
+        """The peer's address without the port."""
+        address = self.address
+        if address.startswith("["):
+            return address[1:].partition("]")[0]
+        # An IPv6 address without brackets has no port.
+        return address if address.count(":") > 1 else address.partition(":")[0]
+
+    @property
     def cookies(self) -> Mapping[str, str]:
         """The cookies, by name, read as leniently as browsers send them (RFC 6265, 5.4).
 

@@ -33,6 +33,8 @@ SCENARIOS = {
     "delta": "publications come as differences, live and recovered, and are whole in the history",
     "cache": "in cache mode the newest publication alone is brought back",
     "paging": "a long history is read in pages, forward and backward",
+    "call": "the server calls, and gets answers, errors, or nothing in time",
+    "rates": "who calls too often gets 111, others do not, and later it may again",
     "send": "a message without an answer arrives, and so does one from the application",
 }
 

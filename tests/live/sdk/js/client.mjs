@@ -479,6 +479,56 @@ const scenarios = {
     assert.equal(late.state, "connected");
   },
 
+  async call() {
+    const [client] = await connected("ann");
+    const methods = {
+      double: (number) => 2 * number,
+      refuse: () => {
+        throw Object.assign(new Error("no such piece"), { code: 404 });
+      },
+      sleep: () => new Promise(() => {}),
+    };
+    client.on("publication", async ({ channel, data }) => {
+      if (channel !== "@sennit:call") return;
+      const call = hear(data);
+      const answer = { id: call.id };
+      try {
+        answer.data = await methods[call.method](call.data);
+      } catch (error) {
+        answer.error = { code: error.code, message: error.message };
+      }
+      await client.rpc("@sennit:answer", say(answer));
+    });
+    const asked = async (reason, data, code = 0) => hear((await client.rpc("ask", say({ reason, data, code }))).data);
+    assert.deepEqual(await asked("double", 21), { answer: 42 });
+    const numbers = [...Array(20).keys()];
+    const answers = await Promise.all(numbers.map((number) => asked("double", number)));
+    assert.deepEqual(answers, numbers.map((number) => ({ answer: 2 * number })));
+    assert.deepEqual(await asked("refuse"), { code: 404, message: "no such piece" });
+    assert.deepEqual(await asked("sleep", null, 1), { timeout: true });
+    await assert.rejects(client.rpc("@sennit:answer", say({ id: 999 })), { code: 107 });
+    assert.equal(client.state, "connected");
+    const lost = event(client, "connecting");
+    await ask("cut");
+    await lost;
+    const back = event(client, "connected");
+    await ask("mend");
+    await back;
+    assert.deepEqual(await asked("double", 4), { answer: 8 });
+  },
+
+  async rates() {
+    const [client] = await connected("ann");
+    const [other] = await connected("ben");
+    const call = (who) => who.rpc("seldom", say(null));
+    await call(client);
+    await call(client);
+    await assert.rejects(call(client), { code: 111, temporary: true });
+    await call(other);
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    assert.equal(hear((await call(client)).data), "here");
+  },
+
   async send() {
     const [client] = await connected("ann");
     const answer = event(client, "message");
