@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sennit.hub.namespace import SlowPolicy
@@ -53,20 +53,16 @@ class _Share(Generic[Owner]):
         self.numbers: OrderedDict[int, None] = OrderedDict()
         self.keys: dict[str, int] = {}
 
-    @property
-    def lossy(self) -> bool:
-        return self.policy != "recover"
-
 
 class Outbox(Generic[Owner]):
     """Frames in order, bounded in bytes and, by what each is counted with, in number.
 
     Every subscription whose frames may be left out (``"drop-oldest"``, ``"conflate"``) or read
-    again later (``"recover"``) has a share. Where there is no room for a frame:
+    again later (``"recover"``) has a share. Where there is no room, the owner of the new frame
+    gives way if its share is an even one or larger, else whoever has the largest: a busy channel
+    pushes out nobody's frames but its own. Frames that belong to no share give way to none.
 
-    * One that may be left out makes room among its own, if its share is an even one or larger, else
-      in the largest share of those. So a busy channel pushes out nobody's frames but its own.
-    * One that may not be left out makes room in the largest of those shares, however small.
+    Who gives way loses its oldest frame, or all of them if they can be read again.
 
     Each takes a time that does not grow with what waits. Only for one whose share is small the
     largest is looked for, among at most as many as there are subscriptions.
@@ -78,28 +74,34 @@ class Outbox(Generic[Owner]):
     Args:
         limit: bytes that may wait.
         dropped: counts the frames that were left out, by policy.
+        put_off: called for an owner whose frames are to be read again later, with the lowest offset
+            of those that are left out; 0 if none of them has one.
     """
 
     __slots__ = (
         "_dropped",
-        "_kept",
-        "_lossy",
-        "_lossy_size",
         "_next",
+        "_put_off",
         "_queue",
+        "_shared",
+        "_shares",
         "_turn",
         "limit",
         "size",
     )
 
-    def __init__(self, limit: int, dropped: Counter[str]) -> None:
+    def __init__(
+        self, limit: int, dropped: Counter[str], put_off: Callable[[Owner, int], None]
+    ) -> None:
         self.limit = limit
         self.size = 0
         self._dropped = dropped
+        self._put_off = put_off
         self._queue: OrderedDict[int, tuple[Waiting, _Share[Owner] | None]] = OrderedDict()
-        self._lossy: dict[Owner, _Share[Owner]] = {}
-        self._kept: dict[Owner, _Share[Owner]] = {}
-        self._lossy_size = 0
+        self._shares: dict[Owner, _Share[Owner]] = {}
+        """Those that are not empty."""
+        self._shared = 0
+        """Bytes in all of them."""
         self._next = 0
         self._turn = 0
         """What has a lower number is not conflated any more."""
@@ -119,34 +121,35 @@ class Outbox(Generic[Owner]):
             policy: the owner's, each time the same.
 
         Returns:
-            ``False`` if it was not taken: there is no room, and nothing else may be left out.
+            ``False`` if there is no room and nobody can give way; then it was not taken.
         """
-        lossy = policy in ("drop-oldest", "conflate")
-        shares = self._lossy if lossy else self._kept
-        share = None if owner is None else shares.get(owner)
+        if policy == "disconnect":
+            owner = None
+        share = None if owner is None else self._shares.get(owner)
         if share is not None and waiting.key is not None:
             older = share.keys.get(waiting.key, -1)
             if older >= self._turn:
                 self._leave_out(older)
-        if not self._make_room(waiting.cost, share, lossy=lossy):
-            if lossy:
-                self._dropped[policy] += 1
-            return lossy
+        if not self._make_room(waiting, owner):
+            if owner is None:
+                return False
+            self._dropped[policy] += 1
+            if policy == "recover":
+                self._put_off(owner, self._drop(owner) or waiting.offset)
+            return True
         # Its share may have been emptied, and let go of, just now.
         share = None
-        if owner is not None and policy != "disconnect":
-            share = shares.get(owner)
+        if owner is not None:
+            share = self._shares.get(owner)
             if share is None:
-                share = shares[owner] = _Share(owner, policy)
-        self._queue[self._next] = (waiting, share)
-        self.size += waiting.cost
-        if share is not None:
+                share = self._shares[owner] = _Share(owner, policy)
             share.numbers[self._next] = None
             share.size += waiting.cost
+            self._shared += waiting.cost
             if waiting.key is not None:
                 share.keys[waiting.key] = self._next
-            if lossy:
-                self._lossy_size += waiting.cost
+        self._queue[self._next] = (waiting, share)
+        self.size += waiting.cost
         self._next += 1
         return True
 
@@ -165,41 +168,38 @@ class Outbox(Generic[Owner]):
             self._turn = self._next
         self._remove(number)
 
-    def largest_kept(self) -> Owner | None:
-        """Return of whom most waits that can be read again later; ``None`` if there is nobody."""
-        share = max(self._kept.values(), key=_size, default=None)
-        return None if share is None else share.owner
+    def release(self, owner: Owner) -> None:
+        """Note that an owner is gone: what waits of it belongs to nobody, and is sent."""
+        share = self._shares.pop(owner, None)
+        if share is not None:
+            for number in share.numbers:
+                self._queue[number] = (self._queue[number][0], None)
+            self._shared -= share.size
 
-    def drop(self, owner: Owner) -> int:
-        """Leave out all that waits of an owner.
+    def _make_room(self, waiting: Waiting, owner: Owner | None) -> bool:
+        """Return whether there is room for a frame, once others have given way."""
+        if self.size - self._shared + waiting.cost > self.limit:
+            return False  # It would not be enough, so nothing is left out for nothing.
+        while self.size + waiting.cost > self.limit:
+            share = None if owner is None else self._shares.get(owner)
+            if share is None or share.size * len(self._shares) < self._shared:
+                share = max(self._shares.values(), key=_size)
+            if share.policy != "recover":
+                self._leave_out(next(iter(share.numbers)))
+            elif share.owner == owner:
+                return False  # It goes the way of the others of its own.
+            else:
+                self._put_off(share.owner, self._drop(share.owner))
+        return True
 
-        Returns:
-            The lowest offset among it, 0 if there was none.
-        """
-        share = self._kept.get(owner) or self._lossy.get(owner)
+    def _drop(self, owner: Owner) -> int:
+        """Leave out all of a share, and return the lowest offset in it; 0 if there was none."""
+        share = self._shares.get(owner)
         lowest = 0
         for number in () if share is None else list(share.numbers):
             lowest = lowest or self._queue[number][0].offset
             self._leave_out(number)
         return lowest
-
-    def release(self, owner: Owner) -> None:
-        """Note that an owner is gone: what waits of it belongs to nobody, and is sent."""
-        share = self._kept.pop(owner, None) or self._lossy.pop(owner, None)
-        if share is not None:
-            for number in share.numbers:
-                self._queue[number] = (self._queue[number][0], None)
-            if share.lossy:
-                self._lossy_size -= share.size
-
-    def _make_room(self, cost: int, share: _Share[Owner] | None, *, lossy: bool) -> bool:
-        if self.size - self._lossy_size + cost > self.limit:
-            return False  # It would not be enough, so nothing is left out for nothing.
-        while self.size + cost > self.limit:
-            even = lossy and share is not None and share.size * len(self._lossy) >= self._lossy_size
-            largest = share if even and share else max(self._lossy.values(), key=_size)
-            self._leave_out(next(iter(largest.numbers)))
-        return True
 
     def _leave_out(self, number: int) -> None:
         share = self._queue[number][1]
@@ -216,10 +216,9 @@ class Outbox(Generic[Owner]):
         share.size -= waiting.cost
         if waiting.key is not None and share.keys.get(waiting.key) == number:
             del share.keys[waiting.key]
-        if share.lossy:
-            self._lossy_size -= waiting.cost
+        self._shared -= waiting.cost
         if not share.numbers:
-            del (self._lossy if share.lossy else self._kept)[share.owner]
+            self._shares.pop(share.owner, None)
 
 
 def _size(share: _Share[Any]) -> int:

@@ -315,41 +315,30 @@ class Session:
                 return
             self._fall_behind()
         if self._outbox is None:
-            self._outbox = Outbox(self._hub.settings.queue_limit, self._hub.dropped)
+            self._outbox = Outbox(self._hub.settings.queue_limit, self._hub.dropped, self._put_off)
         policy: SlowPolicy = "disconnect"
         if subscription is not None and not waiting.firm:
             policy = subscription.channel.namespace.options.slow
-        while not self._outbox.put(waiting, subscription, policy):
-            if policy == "recover" and subscription is not None:
-                self._hub.dropped["recover"] += 1
-                self._put_off(subscription, waiting.offset)
-                return
-            other = self._outbox.largest_kept()
-            if other is None:
-                self._hub.dropped["disconnect"] += len(self._outbox) + 1
-                self.end(disconnect(DisconnectCode.SLOW))
-                return
-            self._put_off(other)
-            if self.ended:
-                return
+        if not self._outbox.put(waiting, subscription, policy):
+            self._hub.dropped["disconnect"] += len(self._outbox) + 1
+            self.end(disconnect(DisconnectCode.SLOW))
 
     def skip(self, subscription: Subscription, publication: Publication) -> None:
         """Leave out a publication for a subscription that is behind."""
         if self._catch_up is not None:
             self._catch_up.skip(subscription, publication)
 
-    def _put_off(self, subscription: Subscription, refused: int = 0) -> None:
-        """Let go of what waits of a subscription: it is read again once there is room.
+    def _put_off(self, subscription: Subscription, lowest: int) -> None:
+        """Note that nothing waits any more of a subscription: it is read again later.
 
         Args:
             subscription: one whose policy is ``"recover"``.
-            refused: the offset of what was not taken, 0 for none.
+            lowest: the offset of the first publication that is missing now; 0 for none.
         """
-        lowest = 0 if self._outbox is None else self._outbox.drop(subscription)
         if not subscription.positioned:
             self.end_subscription(subscription.channel.name, UnsubscribeCode.INSUFFICIENT_STATE)
-        elif lowest or refused:
-            subscription.channel.put_off(subscription, (lowest or refused) - 1)
+        elif lowest:
+            subscription.channel.put_off(subscription, lowest - 1)
             if self._catch_up is None:
                 self._catch_up = CatchUp(self._hub, self)
             self._catch_up.add(subscription)
@@ -458,6 +447,8 @@ class Session:
     def release(self, subscription: Subscription) -> None:
         """Let go of a subscription that is over, or could not be made."""
         subscription.channel.remove(subscription)
+        if self._outbox is not None:
+            self._outbox.release(subscription)
         if subscription.expiry is not None:
             subscription.expiry.stop()
         if self._subscriptions.get(subscription.channel.name) is subscription:
