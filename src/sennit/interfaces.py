@@ -4,14 +4,16 @@ Everything here is a :class:`typing.Protocol`; a class of any room fits by havin
 ``net`` provides :class:`Transport`, :class:`Framing` and :class:`FanoutGroup` and calls
 :class:`Mount` and :class:`MessageHandler`, which ``protocols`` provides. ``protocols`` provides
 :class:`Codec`. ``brokers`` provides :class:`Broker` and :class:`PresenceStore`, and calls
-:class:`PublicationSink`, which the hub is.
+:class:`PublicationSink`, which the hub is. ``web`` provides transports too, whose clients speak by
+requests of their own: it calls :class:`StreamMount`, and reaches their sessions by a
+:class:`Forwarder`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -25,6 +27,8 @@ __all__ = [
     "CoroutineRunner",
     "Delta",
     "FanoutGroup",
+    "Forwarded",
+    "Forwarder",
     "Framing",
     "MessageHandler",
     "Mount",
@@ -32,7 +36,10 @@ __all__ = [
     "PublicationSink",
     "PublishOptions",
     "PublishResult",
+    "StreamMount",
+    "Streamed",
     "Transport",
+    "UplinkFrame",
 ]
 
 T = TypeVar("T")
@@ -164,6 +171,74 @@ class Mount(Protocol):
         Raises:
             HandshakeError: it is refused, with this HTTP status, body and headers; the Deferred
                 may fail with it too.
+        """
+
+
+class Streamed(NamedTuple):
+    """A mount's answer to a client that reads a response without end, and speaks by an uplink.
+
+    Attributes:
+        handler: what will receive the messages.
+        farewell: makes the payload that says with which code and reason the connection ends,
+            where there is no close frame.
+    """
+
+    handler: MessageHandler
+    farewell: Callable[[int, str], bytes]
+
+
+class UplinkFrame(NamedTuple):
+    """What a client says by an uplink.
+
+    Attributes:
+        node: which node has its session.
+        session: which one it is; a secret.
+        data: the frame.
+    """
+
+    node: str
+    session: str
+    data: bytes
+
+
+class StreamMount(Protocol):
+    """What is mounted where clients read a response without end."""
+
+    def open_stream(
+        self, request: ConnectionRequest, *, binary: bool, session: str, node: str
+    ) -> Streamed:
+        """Take the connection.
+
+        Args:
+            request: the request that the response answers.
+            binary: whether frames are binary, else text.
+            session: what the client is to be told, to say it in its uplinks; a secret.
+            node: likewise.
+
+        Raises:
+            HandshakeError: it is refused, with this HTTP status, body and headers.
+        """
+
+    def read_uplink(self, body: bytes, *, binary: bool) -> UplinkFrame:
+        """Read the body of an uplink.
+
+        Raises:
+            RemoteProtocolError: it cannot be read as one.
+        """
+
+
+Forwarded = Literal["taken", "full", "unknown session", "unknown node"]
+"""What became of a frame: its session has it, or had so much to do that it took no more, or there
+is no such session, or no such node."""
+
+
+class Forwarder(Protocol):
+    """Brings what clients say by uplinks to the node that has their session."""
+
+    def forward(self, frame: UplinkFrame) -> Deferred[Forwarded]:
+        """Bring one frame, behind those of its session that came before.
+
+        Fires once the session has taken it, which may wait until it has done other things.
         """
 
 

@@ -111,7 +111,8 @@ class Line:
         fields = [line.partition(": ") for line in lines]
         headers = {name.lower(): value for name, _, value in fields}
         body = b""
-        size = 0 if method == "HEAD" else int(headers["content-length"])
+        bodiless = method == "HEAD" or status == "204"
+        size = 0 if bodiless else int(headers["content-length"])
         while len(body) < size:
             more = self.read()
             assert more, "the connection ended within a body"

@@ -396,6 +396,36 @@ def test_a_slow_head_gets_408_however_it_trickles(later: bool) -> None:
     assert socket.half_closed
 
 
+@pytest.mark.parametrize("head", [LENGTHS.format(1000).encode(), CHUNKS + b"3e8\r\n"])
+def test_a_slow_body_gets_408_however_it_trickles(head: bytes) -> None:
+    """It has a time in all, that begins when its head is complete."""
+    house = House(body_timeout=10)
+    socket = house.ask(head)
+    for _ in range(9):
+        socket.deliver(b"x")
+        house.clock.advance(1)
+    assert socket.taken == b""
+    house.clock.advance(1)
+    socket.drain()
+    assert status_of(socket.taken) == 408
+    assert socket.taken.endswith(b"the request's body took too long\n")
+    assert socket.half_closed
+    assert house.page.bodies == []
+
+
+def test_a_body_in_time_leaves_no_timer() -> None:
+    """However long the answer then takes."""
+    house = House(body_timeout=10)
+    socket = house.ask(LENGTHS.format(3).encode().replace(b"/page", b"/slow"))
+    house.clock.advance(9)
+    socket.deliver(b"xyz")
+    house.clock.advance(100)
+    assert socket.taken == b""
+    house.page.waiting[0].finish()
+    socket.drain()
+    assert status_of(socket.taken) == 200
+
+
 def test_a_slow_pipelined_head_gets_408_too() -> None:
     """Its time begins when the answer before it is there, and it is the connection's turn."""
     house = House(head_timeout=10)

@@ -15,10 +15,13 @@ from sennit.hub.app import App
 from sennit.hub.namespace import NamespaceOptions
 from sennit.interfaces import PublicationSink
 from sennit.model.request import ConnectionRequest
+from sennit.net.reception import Reception
+from sennit.net.setting import WebSocketSettings
 from sennit.server import chat
 from sennit.server import node as node_module
 from sennit.server.configuration import Configuration
-from sennit.server.node import SDK_PATH, Node
+from sennit.server.node import EVENT_PATH, SDK_PATH, STREAM_PATH, UPLINK_PATH, Node
+from sennit.web.emulation import UplinkResource
 from sennit.web.notice import Notice, not_found
 from sennit.web.page import File, page_folder
 from tests.double import LogKeeper, outcome
@@ -198,11 +201,12 @@ def test_the_namespaces_go_even_if_the_broker_cannot_stop() -> None:
     assert app.namespaces == {}
 
 
-def test_the_sdks_path_is_taken() -> None:
+@pytest.mark.parametrize("path", [SDK_PATH, STREAM_PATH, EVENT_PATH, UPLINK_PATH])
+def test_the_sdks_paths_are_taken(path: str) -> None:
     """A raw route there would make one of the two unreachable."""
     app = App()
-    app.raw(SDK_PATH)
-    with pytest.raises(ConfigurationError, match="'/connection/websocket' is that of the SDKs"):
+    app.raw(path)
+    with pytest.raises(ConfigurationError, match=f"'{path}' is that of the SDKs"):
         Node(app, Clock(), Configuration())
 
 
@@ -218,7 +222,12 @@ def test_the_configurations_bounds_reach_the_hub() -> None:
 
 
 def children(app: App, page: str = "") -> dict[bytes, Any]:
-    return dict(Node(app, Clock(), Configuration(page=page)).web().children)
+    """Return what is at its addresses, besides those where SDKs connect without WebSockets."""
+    reception = Reception(Clock(), WebSocketSettings(), pages=True)
+    found = dict(Node(app, Clock(), Configuration(page=page)).web(reception).children)
+    assert set(found.pop(b"connection").children) == {b"http_stream", b"sse"}
+    assert isinstance(found.pop(b"emulation"), UplinkResource)
+    return found
 
 
 @pytest.mark.parametrize("page", ["", "none"])

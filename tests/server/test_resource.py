@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.double import LogKeeper, outcome
 from tests.net.double import FakeSocket, header_of, status_of, upgrade_request
 from tests.server.double import FakeReactor, Visitor
 from tests.server.test_node import SlowBroker
+from tests.web.reader import Reader
 
 
 class Tree:
@@ -210,3 +212,47 @@ def test_a_setting_that_cannot_be_honoured() -> None:
     """It is found at once."""
     with pytest.raises(ConfigurationError, match="is not a folder"):
         Tree(configuration=Configuration(page="/no/such/folder"))
+
+
+# -- clients without WebSockets ------------------------------------------------------------------
+
+
+def stream(tree: Tree) -> Reader:
+    reader = Reader(tree.ask(b""))
+    reader.send("/live/connection/http_stream", body=b'{"id":1,"connect":{}}')
+    return reader
+
+
+def test_streams_and_uplinks() -> None:
+    """They are below where it is put, once it runs, and are told when it stops."""
+    tree = Tree()
+    early = stream(tree)
+    assert (early.status, early.headers["retry-after"]) == (503, "1")
+    tree.reactor.begin()
+    reader = stream(tree)
+    (reply,) = reader.lines()
+    where = {name: reply["connect"][name] for name in ("session", "node")}
+    body = json.dumps({**where, "data": '{"id":2,"rpc":{"method":"none"}}'}).encode()
+    uplink = Reader(tree.ask(b""))
+    uplink.send("/live/emulation", body=body)
+    assert uplink.status == 204
+    assert reader.lines()[0]["error"]["code"] == 108
+    stopping = tree.resource.stop()
+    assert reader.lines() == [{"push": {"disconnect": {"code": 3001, "reason": "shutdown"}}}]
+    gone: list[None] = []
+    stopping.addCallback(gone.append)
+    assert gone == []
+    tree.reactor.advance(0)
+    assert gone == [None]
+    assert stream(tree).status == 503
+
+
+def test_streams_share_the_limits_of_websockets() -> None:
+    """One of either kind takes the place of one of the other."""
+    tree = Tree(configuration=Configuration(limits=WebSocketSettings(max_connections=1)))
+    tree.reactor.begin()
+    reader = stream(tree)
+    assert tree.knock() == 503
+    reader.lose()
+    assert tree.knock() == 101
+    assert stream(tree).status == 503

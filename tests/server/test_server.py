@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ConnectionAborted
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sennit.engine.build import Close
@@ -24,6 +25,7 @@ from sennit.server.server import Server, serve
 from tests.double import LogKeeper, outcome
 from tests.net.double import status_of, upgrade_request
 from tests.server.double import FakeReactor, Visitor
+from tests.web.reader import Reader
 
 OK = (200, b'{"status": "ok"}\n')
 STOPPING = (503, b'{"status": "stopping"}\n')
@@ -111,6 +113,9 @@ def test_what_is_at_which_address() -> None:
     assert ask(upgrade_request("/connection/websocket")) == 101
     assert ask(upgrade_request("/elsewhere")) == 404
     assert ask(b"GET /connection/websocket HTTP/1.1\r\nHost: a\r\n\r\n") == 426
+    for place in (b"/connection/http_stream", b"/emulation"):
+        assert ask(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % place) == 405
+    assert ask(b"GET /connection/sse HTTP/1.1\r\nHost: a\r\n\r\n") == 400
     assert ask(b"GET /page HTTP/1.1\r\nHost: a\r\n\r\n") == 404
     nothing = bytes(reactor.port.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").taken)
     assert status_of(nothing) == 404
@@ -346,3 +351,50 @@ def test_a_life_without_incidents_leaves_no_failures() -> None:
         visitor.close(3001)
         outcome(stopping)
     assert log.failures() == []
+
+
+# -- clients without WebSockets ------------------------------------------------------------------
+
+
+def test_streams_end_when_it_stops() -> None:
+    """They count as its connections, are told, and it waits for them; late ones get 503."""
+    reactor = FakeReactor()
+    server = outcome(serve(App(), reactor))
+    reader = Reader(reactor.port.connect())
+    reader.send("/connection/http_stream", body=b'{"id":1,"connect":{}}')
+    assert "connect" in reader.lines()[0]
+    assert server.connections == 1
+    idle = Reader(reactor.port.connect())
+    idle.send("/emulation", body=b"?")
+    assert idle.status == 400
+    stopping = server.stop()
+    gone: list[None] = []
+    stopping.addCallback(gone.append)
+    assert reader.lines() == [{"push": {"disconnect": {"code": 3001, "reason": "shutdown"}}}]
+    assert reader.complete
+    for one in (reader, idle):
+        one.socket.drain()
+        assert one.socket.disconnected
+    reactor.advance(0)
+    assert gone == [None]
+    assert server.connections == 0
+
+
+def test_a_stream_that_is_not_read_when_it_stops() -> None:
+    """It is cut off after the close timeout."""
+    app, reactor = App(), FakeReactor()
+    app.rpc("much")(lambda _session, _data: "x" * 100_000)
+    server = outcome(serve(app, reactor))
+    socket = reactor.port.connect()
+    socket.room = 0
+    body = b'{"id":1,"connect":{}}\n{"id":2,"rpc":{"method":"much"}}'
+    head = "POST /connection/http_stream HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n"
+    socket.deliver(head.format(len(body)).encode() + body)
+    gone: list[None] = []
+    server.stop().addCallback(gone.append)
+    reactor.advance(4.9)
+    assert (socket.aborted, gone) == (False, [])
+    reactor.advance(0.2)
+    assert socket.aborted
+    socket.connectionLost(Failure(ConnectionAborted()))
+    assert gone == [None]

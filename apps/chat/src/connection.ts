@@ -1,4 +1,11 @@
-import { Centrifuge, disconnectedCodes, errorCodes, type SubscribedContext, type Subscription } from "centrifuge";
+import {
+  Centrifuge,
+  disconnectedCodes,
+  errorCodes,
+  type SubscribedContext,
+  type Subscription,
+  type TransportEndpoint,
+} from "centrifuge";
 
 import type { Identity } from "./identity";
 import type { Kept, Link, LinkEvents, RoomCount } from "./link";
@@ -16,13 +23,33 @@ const OFFLINE: readonly number[] = [
   errorCodes.subscriptionUnsubscribed,
 ];
 
-/** Where the server's SDK endpoint is, seen from the page. */
-export function endpointOf(page: string): string {
-  const url = new URL("connection/websocket", page);
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.search = "";
-  url.hash = "";
-  return url.href;
+/** The ways to the server, in the order in which they are tried where one does not open. */
+const WAYS = ["websocket", "http_stream", "sse"] as const;
+
+/** Where the server's SDK endpoints are. */
+export interface Endpoints {
+  readonly transports: TransportEndpoint[];
+  /** Where those speak that are no WebSockets. */
+  readonly emulation: string;
+}
+
+/**
+ * Where the server's SDK endpoints are, seen from the page.
+ *
+ * Without WebSockets, as behind some proxies, the others are tried. With `?transport=sse`, say, it
+ * is that one and no other.
+ */
+export function endpointsOf(page: string): Endpoints {
+  const wish = new URL(page).searchParams.get("transport");
+  const ways = WAYS.filter((way) => way === wish);
+  return {
+    transports: (ways.length > 0 ? ways : WAYS).map((transport) => {
+      const url = new URL(`connection/${transport}`, page);
+      if (transport === "websocket") url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+      return { transport, endpoint: url.href };
+    }),
+    emulation: new URL("emulation", page).href,
+  };
 }
 
 /** The chat's connection, by the Centrifuge SDK. */
@@ -33,10 +60,11 @@ export class Connection implements Link {
   #seen = false;
   #watched: Subscription | undefined;
 
-  constructor(endpoint: string, { user, name }: Identity, events: LinkEvents) {
+  constructor({ transports, emulation }: Endpoints, { user, name }: Identity, events: LinkEvents) {
     this.#events = events;
     this.#user = user;
-    this.#client = new Centrifuge(endpoint, {
+    this.#client = new Centrifuge(transports, {
+      emulationEndpoint: emulation,
       data: { user, name },
       minReconnectDelay: 300,
       maxReconnectDelay: 8000,

@@ -6,7 +6,7 @@ import "./style/conversation.css";
 import "./style/welcome.css";
 
 import { Chat, type World } from "./chat";
-import { Connection, endpointOf } from "./connection";
+import { Connection, endpointsOf } from "./connection";
 import { nameOf, userOf } from "./identity";
 import { slugify } from "./room";
 import { Shelf } from "./storage";
@@ -46,7 +46,7 @@ function start(name: string): void {
   const identity = { user: userOf(world.shelf), name };
   const chat = new Chat(
     identity,
-    (events) => new Connection(endpointOf(document.baseURI), identity, events),
+    (events) => new Connection(endpointsOf(document.baseURI), identity, events),
     world,
     show,
     (reason) => askAgain(reason),

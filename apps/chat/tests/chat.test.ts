@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 
 import { Chat, type World } from "../src/chat";
-import { endpointOf, outcomeOf } from "../src/connection";
+import { endpointsOf, outcomeOf } from "../src/connection";
 import type { Kept, Link, LinkEvents, RoomCount } from "../src/link";
 import type { Draft, Outcome } from "../src/outbox";
 import type { ClientInfo } from "../src/person";
@@ -400,8 +400,24 @@ describe("the connection", () => {
   });
 
   it("is beside the page", () => {
-    expect(endpointOf("http://localhost:8000/")).toBe("ws://localhost:8000/connection/websocket");
-    expect(endpointOf("https://example.org/talk/?a=b#lobby")).toBe("wss://example.org/talk/connection/websocket");
+    expect(endpointsOf("http://localhost:8000/")).toEqual({
+      transports: [
+        { transport: "websocket", endpoint: "ws://localhost:8000/connection/websocket" },
+        { transport: "http_stream", endpoint: "http://localhost:8000/connection/http_stream" },
+        { transport: "sse", endpoint: "http://localhost:8000/connection/sse" },
+      ],
+      emulation: "http://localhost:8000/emulation",
+    });
+    const { transports, emulation } = endpointsOf("https://example.org/talk/?transport=carrier+pigeon#lobby");
+    expect(transports[0]?.endpoint).toBe("wss://example.org/talk/connection/websocket");
+    expect(transports).toHaveLength(3);
+    expect(emulation).toBe("https://example.org/talk/emulation");
+  });
+
+  it("takes the way that its address says", () => {
+    expect(endpointsOf("https://example.org/talk/?transport=sse#lobby").transports).toEqual([
+      { transport: "sse", endpoint: "https://example.org/talk/connection/sse" },
+    ]);
   });
 
   it("tells a message that was refused from one that had no answer", () => {

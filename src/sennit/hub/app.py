@@ -97,8 +97,9 @@ class App:
         """
         if name in self.namespaces:
             raise ConfigurationError(f"the namespace {name!r} is declared twice")
+        made = namespace_options(options)
         check_namespace_name(name)
-        return self.namespaces.setdefault(name, Namespace(name, namespace_options(options)))
+        return self.namespaces.setdefault(name, Namespace(name, made))
 
     def channel(self, name: str, **options: Unpack[NamespaceKeywords]) -> Namespace:
         """Declare one channel by its whole name; its namespace, if any, does not count for it.

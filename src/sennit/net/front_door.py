@@ -78,6 +78,8 @@ class FrontDoor(Factory[Any]):
             is served over HTTP/1.1 with all its requests' heads bounded; of any other factory
             only the first is.
         settings: bounds and times.
+        reception: to be shared with what the site serves, so that the bounds are those of both;
+            its settings are used then.
     """
 
     noisy = False
@@ -88,12 +90,16 @@ class FrontDoor(Factory[Any]):
         mounts: Mapping[str, Mount],
         site: IProtocolFactory | None = None,
         settings: WebSocketSettings | None = None,
+        *,
+        reception: Reception | None = None,
     ) -> None:
         self.clock = reactor
         self.mounts = dict(mounts)
         self.site = site
-        self.settings = settings or WebSocketSettings()
-        self._reception = Reception(reactor, self.settings, pages=site is not None)
+        self._reception = reception or Reception(
+            reactor, settings or WebSocketSettings(), pages=site is not None
+        )
+        self.settings = self._reception.settings
         self._keepers: Roster[_Doorkeeper] = Roster()
         self._farewells = 0
         self._listeners: list[Listener] = []
@@ -221,7 +227,10 @@ class FrontDoor(Factory[Any]):
         for listener in self._listeners:
             listener.hand_over()
         streams = self._reception.streams.close_all(code, reason)
-        return self._keepers.close_all(code, reason).addCallback(lambda _: streams)
+        # Before the doorkeepers, under whom they are answers that are under way.
+        responses = self._reception.responses.close_all(code, reason)
+        keepers = self._keepers.close_all(code, reason)
+        return keepers.addCallback(lambda _: responses).addCallback(lambda _: streams)
 
 
 @implementer(IHalfCloseableProtocol)

@@ -36,9 +36,9 @@ class _BodyTooLongError(Exception):
 
 
 class BoundedChannel(HTTPChannel):
-    """An HTTP connection that bounds every request: the head in bytes and time, the body in bytes.
+    """An HTTP connection that bounds every request: its head and its body in bytes and time.
 
-    Twisted's own timer starts anew with every byte, so that a slow head could take for ever. A
+    Twisted's own timer starts anew with every byte, so that a slow request could take for ever. A
     head is kept until it is complete, then judged, and only then given to ``twisted.web``. Of a
     body Twisted would take as much as comes, into a file.
 
@@ -48,7 +48,7 @@ class BoundedChannel(HTTPChannel):
     Args:
         clock: the time.
         site: answers the requests.
-        settings: ``max_head``, ``max_body`` and ``head_timeout`` are used.
+        settings: ``max_head``, ``head_timeout``, ``max_body`` and ``body_timeout`` are used.
         judge: called with each complete head; ``False`` if the connection has been taken away
             (what came after the head is in :meth:`clearLineBuffer`), or the request refused.
         refuse: called with 400, 408, 413 or 431; answers, and takes the connection away.
@@ -72,6 +72,7 @@ class BoundedChannel(HTTPChannel):
         self._clock = clock
         self._head_timeout = settings.head_timeout
         self._max_body = settings.max_body
+        self._body_timeout = settings.body_timeout
         self._judge = judge
         self._refuse = refuse
         self._lines: list[bytes] = []
@@ -122,6 +123,7 @@ class BoundedChannel(HTTPChannel):
             return
         if self.length is not None and self.length > self._max_body:
             raise _BodyTooLongError
+        self._timer = self._clock.callLater(self._body_timeout, self._too_slow)
         take = decoder.dataCallback
         size = 0
 
@@ -141,6 +143,11 @@ class BoundedChannel(HTTPChannel):
         except _BodyTooLongError:
             self._refuse_body()
 
+    def allContentReceived(self) -> None:
+        """A request is complete; its answer may take as long as it likes."""
+        self._stop_timer()
+        HTTPChannel.allContentReceived(self)
+
     def requestDone(self, request: Any) -> None:
         """A request is answered: the next head may come, or may be here."""
         self._in_head = True
@@ -156,12 +163,21 @@ class BoundedChannel(HTTPChannel):
         """It has room again: go on with what waits."""
         self.paused = False
         HTTPChannel.resumeProducing(self)
+        if self.paused:
+            return  # An answer that goes on has filled it again.
+        if self._handlingRequest and not self._is_eager():
+            # Else nobody would notice that the client of a long answer goes away.
+            self._networkProducer.resumeProducing()
         self.dataReceived(b"")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         self._stop_timer()
         HTTPChannel.connectionLost(self, reason)
+
+    def _is_eager(self) -> bool:
+        """Return whether more than Twisted keeps has come behind the request being answered."""
+        return sum(map(len, self._dataBuffer)) > self._optimisticEagerReadSize
 
     def _head_complete(self) -> None:
         lines, self._lines, self._size = self._lines, [], 0
@@ -181,7 +197,8 @@ class BoundedChannel(HTTPChannel):
 
     def _too_slow(self) -> None:
         self._timer = None
-        self._give_up(HandshakeError(408, "the request's head took too long"))
+        part = "head" if self._in_head else "body"
+        self._give_up(HandshakeError(408, f"the request's {part} took too long"))
 
     def _give_up(self, error: HandshakeError) -> None:
         self._in_head = False

@@ -29,7 +29,14 @@ from sennit.net.peer import Peer
 from sennit.net.setting import WebSocketSettings
 from sennit.net.stream_transport import StreamTransport
 
-__all__ = ["Handshake", "check_handshake", "check_refusal", "open_stream"]
+__all__ = [
+    "Handshake",
+    "check_handshake",
+    "check_page",
+    "check_refusal",
+    "describe_request",
+    "open_stream",
+]
 
 _OWN = frozenset({"upgrade", "connection", "content-length", "transfer-encoding"})
 """What the response says by itself, besides ``Sec-WebSocket-*``, or must not say."""
@@ -70,13 +77,22 @@ def check_handshake(request: Request, settings: WebSocketSettings, peer: Peer) -
         if request.header("transfer-encoding") or length not in (None, "0"):
             # What follows the head are frames; a body would be read as such.
             raise HandshakeError(400, "a WebSocket handshake has no body")
+    check_page(request, settings, peer)
+    offered = offered_subprotocols(request)
+    agreement, extensions = accept_deflate(request, settings.deflate)
+    return Handshake(key, describe_request(request, peer, offered), agreement, extensions)
+
+
+def check_page(request: Request, settings: WebSocketSettings, peer: Peer) -> None:
+    """Check whether the page that a request comes from, if from one, may connect.
+
+    Raises:
+        HandshakeError: 403, it may not.
+    """
     asked = request if peer.authority is None else _with_host(request, peer.authority)
     allowed = settings.allowed_origins
     if allowed is not None or not asked.same_origin:
         check_origin(asked, allowed, secure=peer.secure)
-    offered = offered_subprotocols(request)
-    agreement, extensions = accept_deflate(request, settings.deflate)
-    return Handshake(key, _describe(request, peer, offered), agreement, extensions)
 
 
 class _Described(ConnectionRequest):
@@ -114,7 +130,10 @@ class _Described(ConnectionRequest):
         return made[name]
 
 
-def _describe(request: Request, peer: Peer, subprotocols: tuple[str, ...]) -> ConnectionRequest:
+def describe_request(
+    request: Request, peer: Peer, subprotocols: tuple[str, ...] = ()
+) -> ConnectionRequest:
+    """Return a client's request as handlers see it."""
     described = _Described.__new__(_Described)
     keep = object.__setattr__
     # A head takes less memory than what it means.

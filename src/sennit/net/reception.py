@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -13,14 +14,22 @@ from twisted.python.failure import Failure
 from sennit.engine.handshake import Request
 from sennit.errors import HandshakeError
 from sennit.interfaces import Accepted, Mount
+from sennit.model.request import ConnectionRequest
 from sennit.net.limit import RETRY_AFTER, Limits
-from sennit.net.opening import Handshake, check_handshake, check_refusal, open_stream
+from sennit.net.opening import (
+    Handshake,
+    check_handshake,
+    check_page,
+    check_refusal,
+    describe_request,
+    open_stream,
+)
 from sennit.net.peer import Peer, counted_address, describe_address, parse_proxies
-from sennit.net.roster import Roster
+from sennit.net.roster import Closable, Roster
 from sennit.net.setting import WebSocketSettings
 from sennit.net.stream_transport import StreamTransport
 
-__all__ = ["Reception", "going_away"]
+__all__ = ["Reception", "Visit", "going_away"]
 
 _log = Logger(namespace="sennit.net")
 
@@ -28,6 +37,18 @@ _log = Logger(namespace="sennit.net")
 def going_away() -> HandshakeError:
     """Return what a client hears that comes while the server closes."""
     return HandshakeError(503, "the server is going away", (RETRY_AFTER,))
+
+
+class Visit(NamedTuple):
+    """A connection that is no WebSocket, and has a place as if it were one.
+
+    Attributes:
+        request: how it began.
+        leave: gives the place back; to be called once.
+    """
+
+    request: ConnectionRequest
+    leave: Callable[[], None]
 
 
 class Reception:
@@ -41,6 +62,7 @@ class Reception:
     Attributes:
         limits: how many there are, and were refused.
         streams: the open connections.
+        responses: the connections that are no WebSockets; whoever lets one in adds it.
         closing: whether nobody is let in any more.
         is_simple: whether everybody is who they seem to be, and none is counted by address.
     """
@@ -52,6 +74,7 @@ class Reception:
         self.settings = settings
         self.limits = Limits(settings, pages=pages)
         self.streams: Roster[StreamTransport] = Roster()
+        self.responses: Roster[Closable] = Roster()
         self.closing = False
         proxies = tuple(settings.trusted_proxies)
         self._proxies = parse_proxies(proxies) if proxies else None
@@ -103,6 +126,34 @@ class Reception:
             raise self.refusal(error) from error
         accept = partial(self._accept, handshake, fresh, counted)
         return _Decision(self, answer, accept, partial(self.limits.release, counted)).outcome()
+
+    def check_page(self, request: Request, *, address: object, secure: bool) -> None:
+        """Check where a request comes from that opens no connection.
+
+        Raises:
+            HandshakeError: 403, its origin is not allowed.
+        """
+        check_page(request, self.settings, self._peer(request, address, secure))
+
+    def admit(self, request: Request, *, address: object, secure: bool) -> Visit:
+        """Check a request for a connection that is no WebSocket, and give it a place.
+
+        Args:
+            request: the head.
+            address: the peer's, as Twisted has it.
+            secure: whether TLS protects the connection.
+
+        Raises:
+            HandshakeError: it is refused: 403 for its origin, 429 or 503 for want of room.
+        """
+        peer = self._peer(request, address, secure)
+        check_page(request, self.settings, peer)
+        if self.closing:
+            raise going_away()
+        counted = peer.counted
+        self.limits.admit(counted)
+        self.limits.accepted += 1
+        return Visit(describe_request(request, peer), partial(self.limits.release, counted))
 
     def close(self) -> None:
         """Let nobody in any more: whose handshake is not decided about gets 503."""

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 
-__all__ = ["Roster"]
+__all__ = ["Closable", "Roster"]
 
 
 class Closable(Protocol):

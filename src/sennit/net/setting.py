@@ -24,12 +24,13 @@ class WebSocketSettings:
         max_head: bytes in a request's head; a larger one gets 431. In a response's to a client.
         head_timeout: seconds for a request's head in all; a slower one gets 408.
         max_body: bytes in the body of an HTTP request; a larger one gets 413.
+        body_timeout: seconds for the body of an HTTP request in all; a slower one gets 408.
         handshake_timeout: seconds for ``on_handshake`` to decide; then the client gets 503.
-        max_connections: WebSockets at a time, those included about which is being decided; one
-            more gets 503, with ``Retry-After``. ``None`` for any number.
+        max_connections: WebSockets and streamed responses at a time, those included about which
+            is being decided; one more gets 503, with ``Retry-After``. ``None`` for any number.
         max_handshakes: connections at a time whose head, or what decides about it, is not done;
             one more gets 503.
-        max_per_address: WebSockets at a time of one address, which is an IPv4 address or the /64
+        max_per_address: the same of one address, which is an IPv4 address or the /64
             network of an IPv6 one; one more gets 429. Unix sockets have no address to count.
         trusted_proxies: addresses (``"127.0.0.1"``), networks (``"10.0.0.0/8"``) or ``"unix"``
             of proxies in front, whose ``X-Forwarded-For``, ``-Proto`` and ``-Host`` say who the
@@ -61,6 +62,7 @@ class WebSocketSettings:
     max_head: int = 16 * 1024
     head_timeout: float = 10.0
     max_body: int = 1024 * 1024
+    body_timeout: float = 30.0
     handshake_timeout: float = 10.0
     max_connections: int | None = None
     max_handshakes: int = 1024
@@ -99,6 +101,7 @@ class WebSocketOptions(TypedDict, total=False):
     max_head: int
     head_timeout: float
     max_body: int
+    body_timeout: float
     handshake_timeout: float
     max_connections: int | None
     max_handshakes: int

@@ -22,7 +22,7 @@ from sennit.net.reception import Reception
 from sennit.net.setting import WebSocketSettings
 from sennit.net.stream_transport import StreamTransport
 
-__all__ = ["WebSocketResource"]
+__all__ = ["WebSocketResource", "head_of", "refuse"]
 
 _OWN = ("content-length", "transfer-encoding")
 """What ``twisted.web`` says by itself."""
@@ -82,7 +82,7 @@ class WebSocketResource(Resource):
         try:
             opened = self._open(request)
         except HandshakeError as error:
-            return _refuse(request, error)
+            return refuse(request, error)
         if isinstance(opened, Deferred):
             self._wait(request, opened)
         else:
@@ -97,7 +97,7 @@ class WebSocketResource(Resource):
         try:
             opened = self._reception.open(
                 self._mount,
-                _head_of(request),
+                head_of(request),
                 address=request.getClientAddress(),
                 secure=request.isSecure(),
             )
@@ -115,7 +115,7 @@ class WebSocketResource(Resource):
             self.limits.leave()
             error = failure.value
             if isinstance(error, HandshakeError):
-                request.write(_refuse(request, error))
+                request.write(refuse(request, error))
                 request.finish()
             else:
                 failure.trap(CancelledError)  # The client is gone.
@@ -124,7 +124,7 @@ class WebSocketResource(Resource):
         request.notifyFinish().addErrback(lambda _: opened.cancel())
 
 
-def _refuse(request: WebRequest, error: HandshakeError) -> bytes:
+def refuse(request: WebRequest, error: HandshakeError) -> bytes:
     """Set the head of the answer that refuses a client, and return its body."""
     request.setResponseCode(error.status, reason_phrase(error.status).encode())
     names = {name.lower() for name, _ in error.headers}
@@ -139,7 +139,7 @@ def _refuse(request: WebRequest, error: HandshakeError) -> bytes:
     return body
 
 
-def _head_of(request: WebRequest) -> Request:
+def head_of(request: WebRequest) -> Request:
     """Return a request as if its head had come to us: ``twisted.web`` is less strict.
 
     Raises:

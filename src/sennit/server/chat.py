@@ -1,4 +1,4 @@
-"""The chat: rooms, who is here, who is typing, and what was said.
+"""The chat: rooms, who is here, who is typing, what was said, and who has read it.
 
 This is the whole of it, and a good place to see how an app is written. Your own begins with
 ``from sennit import App, Credentials, History, ReplyError``; then ``sennit serve chat:app``.
@@ -12,7 +12,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -32,6 +32,8 @@ ROOM = r"[a-z0-9-]{1,32}"
 DEFAULT_ROOMS = ("lobby", "random", "help")
 LISTED_ROOMS = 50
 """Rooms beyond the default ones that ``chat.rooms`` knows of: those entered last."""
+READERS = 100
+"""People of a room whose reading is remembered: those who read last."""
 
 app = App()
 
@@ -60,11 +62,20 @@ def new_message(session: Session, key: str, text: str) -> Message:
     Raises:
         ReplyError: 400, the text is empty or too long.
     """
+    check_text(text)
+    return Message(key, session.user, session.state["name"], text, int(time.time() * 1000))
+
+
+def check_text(text: str) -> None:
+    """Check what somebody says.
+
+    Raises:
+        ReplyError: 400, it is empty or too long.
+    """
     if not text.strip():
         raise ReplyError(400, "a message needs some text")
     if len(text) > TEXT_LIMIT:
         raise ReplyError(400, f"a message has at most {TEXT_LIMIT} characters")
-    return Message(key, session.user, session.state["name"], text, int(time.time() * 1000))
 
 
 # -- coming in -----------------------------------------------------------------------------------
@@ -111,13 +122,15 @@ entered: OrderedDict[str, None] = OrderedDict()
 
 
 @room.on_subscribe
-def enter(_session: Session, channel: str, _request: SubscribeRequest) -> None:
-    """Let everybody into every room, and remember the room for the list."""
+def enter(_session: Session, channel: str, _request: SubscribeRequest) -> dict[str, Any]:
+    """Let everybody into every room, remember it for the list, and say who has read how far."""
     slug = channel.partition(":")[2]
     entered[slug] = None
     entered.move_to_end(slug)
     if len(entered) > LISTED_ROOMS:
-        entered.popitem(last=False)
+        forgotten, _ = entered.popitem(last=False)
+        marks.pop(forgotten, None)
+    return {"read": list(marks.get(slug, {}).values())}
 
 
 @room.on_publish
@@ -150,6 +163,116 @@ async def send(session: Session, draft: Draft) -> dict[str, Any]:
         channel, message, info=session.info, idempotency_key=f"{session.user}:{draft.id}"
     )
     return {"id": message.id, "at": message.at, "offset": position.offset}
+
+
+# -- changing one's mind: a change is a publication too, so that who comes back recovers it --------
+
+
+class Change(msgspec.Struct):
+    """What is published to a room when somebody takes back what was said, or puts it otherwise.
+
+    Attributes:
+        changes: the id of the message.
+        user: who sent it, and who alone may change it.
+        text: what it says now; ``None`` if it is taken back.
+        at: when the server took this, in milliseconds since 1970.
+    """
+
+    changes: str
+    user: str
+    text: str | None
+    at: int
+
+
+class Edit(msgspec.Struct):
+    """What ``chat.edit`` is called with; without a text the message is taken back."""
+
+    room: str
+    id: str
+    text: str | None = None
+
+
+@app.rpc("chat.edit", rate="5/s burst 10")
+async def edit(session: Session, wish: Edit) -> dict[str, Any]:
+    """Change a message of one's own, while it is kept.
+
+    What is taken back is not shown any more; it leaves the server's history as everything does,
+    when it is old.
+    """
+    channel = f"room:{wish.room}"
+    if not session.is_subscribed(channel):
+        raise ReplyError(103, "enter the room first")
+    if not await is_own(session, channel, wish.id):
+        raise ReplyError(404, "there is no such message of yours any more")
+    if wish.text is not None:
+        check_text(wish.text)
+    change = Change(wish.id, session.user, wish.text, int(time.time() * 1000))
+    position = await app.publish(channel, change, info=session.info)
+    return {"offset": position.offset}
+
+
+async def is_own(session: Session, channel: str, key: str) -> bool:
+    """Return whether a channel keeps a message of this id that the client has sent."""
+    page = await app.history(channel, reverse=True)
+    for publication in page.publications:
+        said = decode(publication)
+        if isinstance(said, Message) and said.id == key:
+            return said.user == session.user
+    return False
+
+
+def decode(publication: Publication) -> Message | Change | None:
+    """Return what a publication of a room says; ``None`` if it is neither."""
+    try:
+        return msgspec.json.decode(publication.data, type=Message)
+    except msgspec.DecodeError:
+        pass
+    try:
+        return msgspec.json.decode(publication.data, type=Change)
+    except msgspec.DecodeError:
+        return None
+
+
+# -- who has read how far: for those who are there, not kept, and not for the reader ---------------
+
+
+class Mark(msgspec.Struct):
+    """What is published to a room when somebody has read it up to a publication."""
+
+    user: str
+    name: str
+    offset: int
+
+
+class Reading(msgspec.Struct):
+    """What ``chat.read`` is called with."""
+
+    room: str
+    offset: Annotated[int, msgspec.Meta(ge=1)]
+
+
+marks: dict[str, OrderedDict[str, Mark]] = {}
+
+
+@app.rpc("chat.read", rate="5/s burst 20")
+async def mark(session: Session, reading: Reading) -> None:
+    """Tell the others how far somebody has read."""
+    channel = f"room:{reading.room}"
+    if not session.is_subscribed(channel):
+        raise ReplyError(103, "enter the room first")
+    position = (await app.history(channel, limit=0)).position
+    if reading.room not in entered and reading.room not in DEFAULT_ROOMS:
+        return  # so many rooms are not remembered
+    made = Mark(session.user, session.state["name"], min(reading.offset, position.offset))
+    readers = marks.setdefault(reading.room, OrderedDict())
+    before = readers.get(session.user)
+    if before is not None and before.offset >= made.offset:
+        return
+    readers[session.user] = made
+    readers.move_to_end(session.user)
+    if len(readers) > READERS:
+        readers.popitem(last=False)
+    await app.publish(channel, {"read": made}, ephemeral=True, exclude=session.id)
 
 
 @app.rpc("chat.rooms")
@@ -199,7 +322,17 @@ def say(session: Session, _channel: str, text: str) -> Message:
 
 
 @plain.to_text
-def read(publication: Publication) -> str:
-    """Write a message as a line of text."""
-    message = msgspec.json.decode(publication.data, type=Message)
-    return f"{message.name}: {message.text}"
+def read(publication: Publication) -> str | None:
+    """Write a message as a line of text, and a new wording too."""
+    said = decode(publication)
+    name = said.name if isinstance(said, Message) else name_of(publication)
+    if said is None or said.text is None:
+        return None
+    changed = " (changed)" if isinstance(said, Change) else ""
+    return f"{name}{changed}: {said.text}"
+
+
+def name_of(publication: Publication) -> str:
+    """Return the name of who published."""
+    shown = None if publication.info is None else publication.info.conn_info
+    return msgspec.json.decode(shown or b"{}", type=Hello).name if shown else "somebody"

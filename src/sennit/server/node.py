@@ -18,9 +18,10 @@ from sennit.hub.hub import Hub
 from sennit.hub.key import JsonWebKeys, KeyRing
 from sennit.hub.setting import TokenSettings
 from sennit.hub.token import TokenReader, Tokens
-from sennit.interfaces import Accepted, Mount
+from sennit.interfaces import Accepted, Mount, Streamed, UplinkFrame
 from sennit.model.request import ConnectionRequest
 from sennit.net.coroutine import runner_for
+from sennit.net.reception import Reception
 from sennit.protocols.centrifuge.mount import CentrifugeMount
 from sennit.protocols.raw import RawMount
 from sennit.server import chat
@@ -28,16 +29,24 @@ from sennit.server.configuration import Configuration
 from sennit.server.version import version
 from sennit.web.api import Api
 from sennit.web.api_method import ApiMethods
+from sennit.web.emulation import EventResource, StreamResource, UplinkResource
 from sennit.web.fetch import fetcher
 from sennit.web.folder import Folder
 from sennit.web.health import Health, Status
 from sennit.web.open_api import describe_api
 from sennit.web.page import built_page, page_folder
+from sennit.web.relay import Relay
 
-__all__ = ["SDK_PATH", "Node"]
+__all__ = ["EVENT_PATH", "SDK_PATH", "STREAM_PATH", "UPLINK_PATH", "Node"]
 
 SDK_PATH = "/connection/websocket"
 """Where the SDKs connect."""
+STREAM_PATH = "/connection/http_stream"
+"""Where they do by HTTP streaming."""
+EVENT_PATH = "/connection/sse"
+"""Where they do by server-sent events."""
+UPLINK_PATH = "/emulation"
+"""Where they say what they have to say, if they came by one of these two."""
 
 
 class Node:
@@ -50,6 +59,7 @@ class Node:
 
     Attributes:
         hub: the hub.
+        id: its own, by which clients that speak by requests of their own reach it.
         mounts: what is mounted at which WebSocket path; it lets nobody in unless the node runs.
 
     Raises:
@@ -70,9 +80,13 @@ class Node:
             settings=configuration.hub,
             tokens=_tokens(configuration, reactor),
         )
-        if SDK_PATH in app.raw_routes:
-            raise ConfigurationError(f"the raw path {SDK_PATH!r} is that of the SDKs")
-        mounts: dict[str, Mount] = {SDK_PATH: CentrifugeMount(self.hub, configuration.protocol)}
+        self.id = self.hub.id
+        self._reactor = reactor
+        self._sdk = CentrifugeMount(self.hub, configuration.protocol)
+        for path in (SDK_PATH, STREAM_PATH, EVENT_PATH, UPLINK_PATH):
+            if path in app.raw_routes:
+                raise ConfigurationError(f"the raw path {path!r} is that of the SDKs")
+        mounts: dict[str, Mount] = {SDK_PATH: self._sdk}
         for path, route in app.raw_routes.items():
             mounts[path] = RawMount(self.hub, route)
         self.mounts: Mapping[str, Mount] = {
@@ -83,6 +97,15 @@ class Node:
     def status(self) -> Status:
         """Whether it is ``"starting"``, ``"ok"`` or ``"stopping"``."""
         return self._status
+
+    def check_open(self) -> None:
+        """Check whether somebody may be let in.
+
+        Raises:
+            HandshakeError: 503, it does not run.
+        """
+        if self._status != "ok":
+            raise HandshakeError(503, f"the server is {self._status}", (("Retry-After", "1"),))
 
     async def start(self) -> None:
         """Declare the configuration's namespaces and start the hub.
@@ -123,14 +146,22 @@ class Node:
         if self._status == "stopping":
             raise NotRunning("the server was stopped")
 
-    def web(self) -> Folder:
-        """Return the pages: health, and what the configuration wants at ``/``.
+    def web(self, reception: Reception) -> Folder:
+        """Return what HTTP is for: the SDKs' other transports, health, and the page at ``/``.
+
+        Args:
+            reception: the bounds of connections.
 
         Raises:
             ConfigurationError: the page's folder is none, or cannot be read.
         """
         root = self._page()
         root.place("/health", Health(lambda: self._status))
+        mount = _StreamGate(self._sdk, self)
+        relay = Relay(self.id, self._reactor)
+        root.place(STREAM_PATH, StreamResource(mount, relay, self._reactor, reception))
+        root.place(EVENT_PATH, EventResource(mount, relay, self._reactor, reception))
+        root.place(UPLINK_PATH, UplinkResource(mount, relay, reception))
         configuration = self._configuration
         if configuration.api.keys:
             methods = ApiMethods(self.hub, socket.gethostname(), version())
@@ -201,7 +232,29 @@ class _Gate:
 
     def open(self, request: ConnectionRequest) -> Accepted | Deferred[Accepted]:
         """Take the connection, or refuse it with 503."""
-        status = self._node.status
-        if status != "ok":
-            raise HandshakeError(503, f"the server is {status}", (("Retry-After", "1"),))
+        self._node.check_open()
         return self._mount.open(request)
+
+
+class _StreamGate:
+    """Implements ``StreamMount``: the SDKs', while the node runs.
+
+    Args:
+        mount: theirs.
+        node: whose it is.
+    """
+
+    def __init__(self, mount: CentrifugeMount, node: Node) -> None:
+        self._mount = mount
+        self._node = node
+
+    def open_stream(
+        self, request: ConnectionRequest, *, binary: bool, session: str, node: str
+    ) -> Streamed:
+        """Take the connection, or refuse it with 503."""
+        self._node.check_open()
+        return self._mount.open_stream(request, binary=binary, session=session, node=node)
+
+    def read_uplink(self, body: bytes, *, binary: bool) -> UplinkFrame:
+        """Read an uplink; whether there is a session for it shows soon enough."""
+        return self._mount.read_uplink(body, binary=binary)

@@ -46,7 +46,7 @@ def resource(app: App, reactor: Any, configuration: Configuration | None = None)
 
 
 class AppResource(Folder):
-    """The root of an app's addresses: its WebSockets, its health, its page. An ``IResource``.
+    """The root of an app's addresses: its connections, its health, its page. An ``IResource``.
 
     Args:
         app: the declarations.
@@ -65,8 +65,9 @@ class AppResource(Folder):
         self._websockets: list[WebSocketResource] = []
         self._starting: Work | None = None
         self._stopping: Work | None = None
-        self.children.update(self._node.web().children)
         reception = Reception(reactor, configuration.websocket, pages=True)
+        self._reception = reception
+        self.children.update(self._node.web(reception).children)
         for path, mount in self._node.mounts.items():
             websocket = WebSocketResource(mount, reactor, reception=reception)
             self._websockets.append(websocket)
@@ -105,7 +106,10 @@ class AppResource(Folder):
         why = disconnect(DisconnectCode.SHUTDOWN)
         self.hub.disconnect_all(why)
         await gatherResults(
-            [websocket.close_all(why.code, why.reason) for websocket in self._websockets]
+            [
+                *(websocket.close_all(why.code, why.reason) for websocket in self._websockets),
+                self._reception.responses.close_all(why.code, why.reason),
+            ]
         )
         await self._node.stop()
 

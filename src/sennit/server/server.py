@@ -12,6 +12,7 @@ from sennit.hub.app import App
 from sennit.hub.hub import Hub
 from sennit.model.code import DisconnectCode, disconnect
 from sennit.net.front_door import FrontDoor
+from sennit.net.reception import Reception
 from sennit.server.configuration import Configuration
 from sennit.server.listening import Listening
 from sennit.server.node import SDK_PATH, Node
@@ -30,8 +31,9 @@ def serve(
 ) -> Deferred[Server]:
     """Serve an app on a port.
 
-    SDKs connect to ``/connection/websocket``, plain WebSockets to the paths of ``app.raw``;
-    ``/health`` says how it is. When the reactor shuts down, the server stops first.
+    SDKs connect to ``/connection/websocket``, or to ``/connection/http_stream`` and
+    ``/connection/sse`` where there are no WebSockets, plain WebSockets to the paths of
+    ``app.raw``; ``/health`` says how it is. When the reactor shuts down, the server stops first.
 
     Args:
         app: the declarations; one server at a time may run them.
@@ -90,11 +92,13 @@ class Server:
         self._reactor = reactor
         self._node = Node(app, reactor, configuration)
         self.hub: Hub = self._node.hub
-        root = self._node.web()
+        reception = Reception(reactor, configuration.websocket, pages=True)
+        root = self._node.web(reception)
         if b"" not in root.children:
             root.place("/", _no_page())
         site = WebSite(root, reactor)
-        self._door = FrontDoor(reactor, self._node.mounts, site, configuration.websocket)
+        self._reception = reception
+        self._door = FrontDoor(reactor, self._node.mounts, site, reception=reception)
         self._listening = Listening(reactor, endpoint, configuration)
         self._trigger: Any = None
         self._closing: Deferred[None] | None = None
@@ -112,8 +116,8 @@ class Server:
 
     @property
     def connections(self) -> int:
-        """How many WebSockets are open."""
-        return len(self._door.connections)
+        """How many WebSockets and streamed responses are open."""
+        return len(self._door.connections) + len(self._reception.responses)
 
     async def start(self) -> None:
         """Start the app and listen; once.

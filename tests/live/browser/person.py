@@ -11,7 +11,10 @@ __all__ = ["Person"]
 
 ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
 
-_LOST = re.compile(r"^WebSocket connection to .* failed|net::ERR_CONNECTION_REFUSED")
+_LOST = re.compile(
+    r"^WebSocket connection to .* failed"
+    r"|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
+)
 """What the browser itself says when the network is gone."""
 
 

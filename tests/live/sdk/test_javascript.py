@@ -38,6 +38,15 @@ SCENARIOS = {
     "send": "a message without an answer arrives, and so does one from the application",
 }
 
+WAYS = [
+    ("json", "websocket"),
+    ("protobuf", "websocket"),
+    ("json", "http_stream"),
+    ("protobuf", "http_stream"),
+    ("json", "sse"),
+]
+"""The formats of each of the SDK's transports."""
+
 
 async def publish(url: str, channel: str, count: int) -> None:
     """Publish numbers to a channel, as the application."""
@@ -58,7 +67,13 @@ async def quote(url: str, channel: str, numbers: Iterable[int]) -> None:
 
 
 def run_scenario(
-    node: str, scenario: str, url: str, *, protobuf: bool, answer: Callable[..., str | None]
+    node: str,
+    scenario: str,
+    url: str,
+    *,
+    protobuf: bool,
+    answer: Callable[..., str | None],
+    way: str = "websocket",
 ) -> None:
     """Run one of the client's scenarios, and answer what it asks for.
 
@@ -68,9 +83,10 @@ def run_scenario(
         url: where the client connects.
         protobuf: whether it speaks Protobuf.
         answer: called with the words of each question; a word for the client, or ``None``.
+        way: the SDK's name of the transport.
     """
     with subprocess.Popen(  # noqa: S603 - our own script
-        [node, str(CLIENT), scenario, url, "protobuf" if protobuf else "json"],
+        [node, str(CLIENT), scenario, url, "protobuf" if protobuf else "json", way],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -92,9 +108,10 @@ def run_scenario(
                 process.kill()
 
 
+@pytest.mark.parametrize(("served", "way"), WAYS, indirect=["served"])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_scenario(scenario: str, served: Served, node: str) -> None:
-    """The SDK finds what it expects; see the scenario's line above."""
+def test_scenario(scenario: str, way: str, served: Served, node: str) -> None:
+    """The SDK finds what it expects, by each transport; see the scenario's line above."""
 
     def answer(*words: str) -> None:
         match words:
@@ -107,5 +124,5 @@ def test_scenario(scenario: str, served: Served, node: str) -> None:
             case ("quote", channel, first, last):
                 asyncio.run(quote(served.direct, channel, range(int(first), int(last) + 1)))
 
-    run_scenario(node, scenario, served.url, protobuf=served.protobuf, answer=answer)
+    run_scenario(node, scenario, served.url, protobuf=served.protobuf, answer=answer, way=way)
     assert served.process.running()

@@ -22,6 +22,7 @@ PUBLISHED = {
     "Published": "Publication",
     "JoinPush": "Join",
     "UnsubscribePush": "Unsubscribe",
+    "DisconnectPush": "Disconnect",
     "MessagePush": "Message",
     "Push": "Push",
     "Recovery": "SubscribeRequest",
@@ -32,6 +33,7 @@ PUBLISHED = {
     "RpcCommand": "RPCRequest",
     "RpcReply": "RPCResult",
     "Since": "StreamPosition",
+    "UplinkCommand": "EmulationRequest",
 }
 """What our structures are called in the published schema, where no rule says it."""
 SEVERAL = {

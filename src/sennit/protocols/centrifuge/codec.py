@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sennit.hub.request import SubscribeResult
-from sennit.interfaces import Codec
+from sennit.interfaces import Codec, UplinkFrame
 from sennit.protocols.centrifuge.command import Command
 from sennit.protocols.centrifuge.reply import Published, Reply
 
@@ -26,8 +26,18 @@ class CentrifugeCodec(Codec, Protocol):
             ProtocolError: it cannot be read as commands; the message says where.
         """
 
+    def decode_uplink(self, body: bytes) -> UplinkFrame:
+        """Return what the body of an uplink says (section 11).
+
+        Raises:
+            RemoteProtocolError: it cannot be read as one.
+        """
+
     def encode(self, reply: Reply) -> bytes:
         """Return the payload of one reply or push."""
+
+    def encode_disconnect(self, code: int, reason: str) -> bytes:
+        """Return the push that stands for a close frame where there is none (section 6)."""
 
     def recovered(self, result: SubscribeResult) -> list[Published]:
         """Return the words for what a subscription has recovered."""

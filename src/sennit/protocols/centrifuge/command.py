@@ -25,6 +25,8 @@ __all__ = [
     "Since",
     "SubRefreshCommand",
     "SubscribeCommand",
+    "TextUplinkCommand",
+    "UplinkCommand",
 ]
 
 Uint32: TypeAlias = Annotated[int, Meta(ge=0, lt=2**32)]
@@ -148,3 +150,19 @@ class Command(Struct, frozen=True):
     rpc: RpcCommand | None = None
     refresh: RefreshCommand | None = None
     sub_refresh: SubRefreshCommand | None = None
+
+
+class UplinkCommand(Struct, frozen=True):
+    """An uplink in Protobuf: a frame of commands, and for whom it is (section 11)."""
+
+    node: str = ""
+    session: str = ""
+    data: Raw = ABSENT
+
+
+class TextUplinkCommand(Struct, frozen=True):
+    """The same in JSON, where the frame is in a string, and so encoded twice."""
+
+    node: str
+    session: str
+    data: str

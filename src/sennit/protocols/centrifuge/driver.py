@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Raw
 from twisted.internet.defer import CancelledError, Deferred
@@ -54,7 +54,7 @@ from sennit.protocols.centrifuge.reply import (
 )
 from sennit.protocols.centrifuge.setting import ProtocolSettings
 
-__all__ = ["CentrifugeDriver"]
+__all__ = ["CentrifugeDriver", "Emulation"]
 
 _log = Logger(namespace="sennit.protocol")
 
@@ -63,6 +63,21 @@ NEW, CONNECTING, CONNECTED, REFUSED, OVER = range(5)
 
 STRICT_RECOVERY = 2
 """The bit of ``SubscribeCommand.flag`` by which a client prefers error 112 (section 3)."""
+
+
+class Emulation(NamedTuple):
+    """What a client is told that speaks by requests of its own (section 11).
+
+    Attributes:
+        session: which session its requests are for; a secret.
+        node: which node has it.
+    """
+
+    session: str = ""
+    node: str = ""
+
+
+_NONE = Emulation()
 
 
 class CentrifugeDriver:
@@ -74,12 +89,14 @@ class CentrifugeDriver:
         settings: times and bounds.
         request: the HTTP request it began with.
         heartbeat: whether the protocol's pings are sent; else the transport has its own.
+        emulation: where the client's requests go; empty where it needs none.
     """
 
     __slots__ = (
         "_codec",
         "_commands",
         "_connecting",
+        "_emulation",
         "_going_on",
         "_heartbeat",
         "_hub",
@@ -102,12 +119,14 @@ class CentrifugeDriver:
         request: ConnectionRequest,
         *,
         heartbeat: bool = True,
+        emulation: Emulation = _NONE,
     ) -> None:
         self._hub = hub
         self._codec = codec
         self._settings = settings
         self._request = request
         self._ping_interval = settings.ping_interval if heartbeat else 0
+        self._emulation = emulation
         self._state = NEW
         self._lanes = Lanes(self)
         self._commands: deque[Command] | None = None
@@ -125,6 +144,7 @@ class CentrifugeDriver:
         """Wait for the client's connect, but not for ever."""
         self._transport = transport
         self._session = self._hub.open_session(transport, self._codec, self._request, "centrifuge")
+        self._session.secret = self._emulation.session
         self._stale = self._hub.clock.callLater(self._settings.stale_timeout, self._too_late)
 
     def message_received(self, data: bytes, is_text: bool) -> None:
@@ -289,7 +309,9 @@ class CentrifugeDriver:
         def answer(result: ConnectResult) -> None:
             self._state = CONNECTED
             self._stop_stale()
-            words = ConnectReply.of(result, self._settings.version, self._ping_interval)
+            words = ConnectReply.of(
+                result, self._settings.version, self._ping_interval, *self._emulation
+            )
             self._write(Reply(number, connect=words))
 
         try:

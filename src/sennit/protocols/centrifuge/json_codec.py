@@ -5,16 +5,17 @@ from __future__ import annotations
 import msgspec
 
 from sennit.errors import RemoteProtocolError
-from sennit.interfaces import Delta
+from sennit.interfaces import Delta, UplinkFrame
 from sennit.model.code import DisconnectCode, disconnect
 from sennit.model.publication import Publication
-from sennit.protocols.centrifuge.command import Command
+from sennit.protocols.centrifuge.command import Command, TextUplinkCommand
 from sennit.protocols.centrifuge.push import PushCodec
 from sennit.protocols.centrifuge.reply import Reply
 
 __all__ = ["JSON", "JsonCodec"]
 
 _decoder = msgspec.json.Decoder(Command)
+_uplink_decoder = msgspec.json.Decoder(TextUplinkCommand)
 _encoder = msgspec.json.Encoder()
 _checker = msgspec.json.Decoder(msgspec.Raw)
 
@@ -35,10 +36,19 @@ class JsonCodec(PushCodec):
         try:
             return _decoder.decode_lines(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            reason = str(error).encode()[:100].decode(errors="ignore")
-            raise RemoteProtocolError(
-                DisconnectCode.BAD_REQUEST, f"bad request: {reason}"
-            ) from None
+            raise _unreadable(error) from None
+
+    def decode_uplink(self, body: bytes) -> UplinkFrame:
+        """Return what the body of an uplink says.
+
+        Raises:
+            RemoteProtocolError: 3501, it is not JSON, not an uplink, or its frame is not text.
+        """
+        try:
+            uplink = _uplink_decoder.decode(body)
+            return UplinkFrame(uplink.node, uplink.session, uplink.data.encode())
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise _unreadable(error) from None
 
     def encode(self, reply: Reply) -> bytes:
         """Return one line, without its end.
@@ -82,6 +92,11 @@ class JsonCodec(PushCodec):
             return _encoder.encode(patch.decode())
         except UnicodeDecodeError:
             return None
+
+
+def _unreadable(error: Exception) -> RemoteProtocolError:
+    reason = str(error).encode()[:100].decode(errors="ignore")
+    return RemoteProtocolError(DisconnectCode.BAD_REQUEST, f"bad request: {reason}")
 
 
 def _check(payload: bytes | msgspec.Raw) -> None:

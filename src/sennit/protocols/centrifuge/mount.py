@@ -1,12 +1,12 @@
-"""Where SDKs connect: ``/connection/websocket``."""
+"""Where SDKs connect: ``/connection/websocket``, and the addresses of the emulated transports."""
 
 from __future__ import annotations
 
 from sennit.hub.hub import Hub
-from sennit.interfaces import Accepted
+from sennit.interfaces import Accepted, Streamed, UplinkFrame
 from sennit.model.request import ConnectionRequest
 from sennit.protocols.centrifuge.codec import CentrifugeCodec
-from sennit.protocols.centrifuge.driver import CentrifugeDriver
+from sennit.protocols.centrifuge.driver import CentrifugeDriver, Emulation
 from sennit.protocols.centrifuge.json_codec import JSON
 from sennit.protocols.centrifuge.protobuf_codec import PROTOBUF
 from sennit.protocols.centrifuge.setting import ProtocolSettings
@@ -21,7 +21,7 @@ _SUBPROTOCOLS: dict[str, CentrifugeCodec] = {
 
 
 class CentrifugeMount:
-    """Implements ``Mount``: chooses the format (section 1) and makes the driver.
+    """Implements ``Mount`` and ``StreamMount``: chooses the format (section 1), makes the driver.
 
     Args:
         hub: where sessions live.
@@ -44,6 +44,28 @@ class CentrifugeMount:
         return Accepted(
             driver, subprotocol, binary=not codec.is_text, ping_interval=interval or None
         )
+
+    def open_stream(
+        self, request: ConnectionRequest, *, binary: bool, session: str, node: str
+    ) -> Streamed:
+        """Take a connection whose client speaks by uplinks (section 11)."""
+        codec = _codec(binary)
+        driver = CentrifugeDriver(
+            self._hub, codec, self._settings, request, emulation=Emulation(session, node)
+        )
+        return Streamed(driver, codec.encode_disconnect)
+
+    def read_uplink(self, body: bytes, *, binary: bool) -> UplinkFrame:
+        """Read the body of an uplink.
+
+        Raises:
+            RemoteProtocolError: 3501, it cannot be read as one.
+        """
+        return _codec(binary).decode_uplink(body)
+
+
+def _codec(binary: bool) -> CentrifugeCodec:
+    return PROTOBUF if binary else JSON
 
 
 def _choose(request: ConnectionRequest) -> tuple[CentrifugeCodec, str | None]:

@@ -10,8 +10,9 @@ from google.protobuf.proto import parse_length_prefixed, serialize_length_prefix
 from msgspec import Raw, Struct
 
 from sennit.errors import RemoteProtocolError
+from sennit.interfaces import UplinkFrame
 from sennit.model.code import DisconnectCode
-from sennit.protocols.centrifuge.command import Command
+from sennit.protocols.centrifuge.command import Command, UplinkCommand
 from sennit.protocols.centrifuge.push import PushCodec
 from sennit.protocols.centrifuge.reply import Reply
 from sennit.protocols.centrifuge.schema import FIELDS, MESSAGES, Field
@@ -44,11 +45,21 @@ class ProtobufCodec(PushCodec):
                 message = parse_length_prefixed(MESSAGES[Command], source)
                 commands.append(_structure_of(message, Command))
         except (DecodeError, EOFError, OverflowError, ValueError) as error:
-            reason = str(error).encode()[:100].decode(errors="ignore")
-            raise RemoteProtocolError(
-                DisconnectCode.BAD_REQUEST, f"bad request: {reason}"
-            ) from None
+            raise _unreadable(error) from None
         return commands
+
+    def decode_uplink(self, body: bytes) -> UplinkFrame:
+        """Return what the body of an uplink says.
+
+        Raises:
+            RemoteProtocolError: 3501, it is not a message, or not this one.
+        """
+        try:
+            message = MESSAGES[UplinkCommand].FromString(body)
+        except (DecodeError, ValueError) as error:
+            raise _unreadable(error) from None
+        uplink = _structure_of(message, UplinkCommand)
+        return UplinkFrame(uplink.node, uplink.session, bytes(uplink.data))
 
     def encode(self, reply: Reply) -> bytes:
         """Return one message behind its length."""
@@ -61,6 +72,11 @@ class ProtobufCodec(PushCodec):
     def say_delta(self, data: bytes, patch: bytes | None) -> bytes:
         """Return a payload, or a difference, as it is."""
         return data if patch is None else patch
+
+
+def _unreadable(error: Exception) -> RemoteProtocolError:
+    reason = str(error).encode()[:100].decode(errors="ignore")
+    return RemoteProtocolError(DisconnectCode.BAD_REQUEST, f"bad request: {reason}")
 
 
 def _structure_of(message: Any, kind: type[S]) -> S:

@@ -12,6 +12,7 @@ from sennit.model.publication import ClientInfo, Publication, StreamPosition
 from sennit.protocols.centrifuge.fossil import create_delta
 from sennit.protocols.centrifuge.reply import (
     Client,
+    DisconnectPush,
     JoinPush,
     MessagePush,
     Published,
@@ -94,6 +95,10 @@ class PushCodec(ABC):
     def encode_message(self, data: bytes) -> bytes:
         """Return the push of an application's message."""
         return self._push(Push(message=MessagePush(Raw(data))))
+
+    def encode_disconnect(self, code: int, reason: str) -> bytes:
+        """Return the push that stands for a close frame."""
+        return self._push(Push(disconnect=DisconnectPush(code, reason)))
 
     def _push(self, push: Push) -> bytes:
         return self.encode(Reply(push=push))

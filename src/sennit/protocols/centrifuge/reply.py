@@ -16,6 +16,7 @@ from sennit.model.publication import ClientInfo, HistoryPage, Publication, Strea
 __all__ = [
     "Client",
     "ConnectReply",
+    "DisconnectPush",
     "EmptyReply",
     "ErrorReply",
     "HistoryReply",
@@ -140,9 +141,18 @@ class ConnectReply(Struct, frozen=True, omit_defaults=True):
     subs: dict[str, SubscribeReply] = {}
     ping: int = 0
     pong: bool = False
+    session: str = ""
+    node: str = ""
 
     @classmethod
-    def of(cls, result: ConnectResult, version: str, ping: int) -> ConnectReply:
+    def of(
+        cls,
+        result: ConnectResult,
+        version: str,
+        ping: int,
+        session: str = "",
+        node: str = "",
+    ) -> ConnectReply:
         """Return the words for a connect that was let in; a ping wants a pong."""
         return cls(
             result.client,
@@ -156,6 +166,8 @@ class ConnectReply(Struct, frozen=True, omit_defaults=True):
             },
             ping,
             ping > 0,
+            session,
+            node,
         )
 
 
@@ -260,6 +272,13 @@ class MessagePush(Struct, frozen=True):
     data: Raw
 
 
+class DisconnectPush(Struct, frozen=True):
+    """The connection is over."""
+
+    code: int
+    reason: str
+
+
 class Push(Struct, frozen=True, omit_defaults=True):
     """What the client did not ask for just now."""
 
@@ -270,6 +289,7 @@ class Push(Struct, frozen=True, omit_defaults=True):
     unsubscribe: UnsubscribePush | None = None
     message: MessagePush | None = None
     subscribe: SubscribePush | None = None
+    disconnect: DisconnectPush | None = None
 
 
 class Reply(Struct, frozen=True, omit_defaults=True):

@@ -94,6 +94,11 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
         "refresh": Field(14, command.RefreshCommand),
         "sub_refresh": Field(15, command.SubRefreshCommand),
     },
+    command.UplinkCommand: {
+        "node": Field(1, "string"),
+        "session": Field(2, "string"),
+        "data": Field(3, "bytes"),
+    },
     # -- what the server says --------------------------------------------------------------------
     reply.ErrorReply: {
         "code": Field(1, "uint32"),
@@ -136,6 +141,8 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
         "subs": Field(6, reply.SubscribeReply, "map"),
         "ping": Field(7, "uint32"),
         "pong": Field(8, "bool"),
+        "session": Field(9, "string"),
+        "node": Field(10, "string"),
     },
     reply.PresenceReply: {"presence": Field(1, reply.Client, "map")},
     reply.PresenceStatsReply: {"num_clients": Field(1, "uint32"), "num_users": Field(2, "uint32")},
@@ -162,6 +169,7 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
         "positioned": Field(6, "bool"),
         "data": Field(7, "bytes"),
     },
+    reply.DisconnectPush: {"code": Field(1, "uint32"), "reason": Field(2, "string")},
     reply.Push: {
         "channel": Field(2, "string"),
         "pub": Field(4, reply.Published),
@@ -170,6 +178,7 @@ FIELDS: Final[Mapping[type[Struct], Mapping[str, Field]]] = {
         "unsubscribe": Field(7, reply.UnsubscribePush),
         "message": Field(8, reply.MessagePush),
         "subscribe": Field(9, reply.SubscribePush),
+        "disconnect": Field(11, reply.DisconnectPush),
     },
     reply.Reply: {
         "id": Field(1, "uint32"),

@@ -1,4 +1,5 @@
-// Runs one scenario with the npm SDK, as published: node client.mjs SCENARIO URL json|protobuf
+// Runs one scenario with the npm SDK, as published:
+// node client.mjs SCENARIO URL json|protobuf [websocket|http_stream|sse]
 //
 // It asks the test for what it cannot do itself by a line like "? cut" or "? token 60", and goes on
 // when the test has answered with a line. The exit status says how it went.
@@ -8,9 +9,10 @@ import { createInterface } from "node:readline";
 
 import { Centrifuge as JsonCentrifuge } from "centrifuge";
 import { Centrifuge as ProtobufCentrifuge } from "centrifuge/build/protobuf";
+import { EventSource } from "eventsource";
 import WebSocket from "ws";
 
-const [scenario, url, format] = process.argv.slice(2);
+const [scenario, url, format, way = "websocket"] = process.argv.slice(2);
 const protobuf = format === "protobuf";
 const Centrifuge = protobuf ? ProtobufCentrifuge : JsonCentrifuge;
 
@@ -27,9 +29,15 @@ async function ask(what) {
   return (await lines.next()).value;
 }
 
+// Where the server has something else than its WebSockets.
+const at = (path) => url.replace(/^ws/, "http").replace("/connection/websocket", path);
+const endpoint = way === "websocket" ? url : [{ transport: way, endpoint: at(`/connection/${way}`) }];
+
 function make(user, data = {}, options = {}) {
-  const client = new Centrifuge(url, {
+  const client = new Centrifuge(endpoint, {
     websocket: WebSocket,
+    eventsource: EventSource,
+    emulationEndpoint: at("/emulation"),
     data: say({ user, ...data }),
     minReconnectDelay: 50,
     maxReconnectDelay: 300,
