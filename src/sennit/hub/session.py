@@ -158,7 +158,12 @@ class Session:
         Raises:
             TypeError: the data has no JSON form, or its bytes are not JSON.
         """
-        payload = self.codec.encode_message(encode_payload(data))
+        encoded = encode_payload(data)
+        try:
+            payload = self.codec.encode_message(encoded)
+        except Disconnect as why:
+            self.end(why)
+            return
         if payload is not None:
             self.write(payload)
 

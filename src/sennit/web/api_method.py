@@ -192,7 +192,10 @@ class ApiMethods:
         if handler is None:
             raise reply_error(ErrorCode.METHOD_NOT_FOUND)
         data: bytes = await self.hub.handlers.call(
-            f"api method {request.method}", handler, request.params, convert=encode_payload
+            f"api method {request.method}",
+            handler,
+            request.params,
+            convert=lambda answer: encode_payload(answer, binary=False),
         )
         return RpcResult(Raw(data))
 
