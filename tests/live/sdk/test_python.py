@@ -270,6 +270,47 @@ def test_history(served: Served) -> None:
     play(served, scenario)
 
 
+def test_paging(served: Served) -> None:
+    """Seven hundred publications are read in pages, both ways; a page has 300 at most."""
+
+    async def scenario(world: World) -> None:
+        channel = name("ticks")
+        client, _ = await world.connected("ann")
+        ticks, seen, _ = await world.subscribed(client, channel)
+        for number in range(1, 701):
+            await client.rpc("publish", world.say({"channel": channel, "data": number}))
+        await eventually(lambda: len(seen.publications) == 700)
+        everything = [(number, number) for number in range(1, 701)]
+        assert seen.publications == everything
+
+        async def read(limit: int, *, reverse: bool) -> list[list[tuple[Any, int]]]:
+            pages: list[list[tuple[Any, int]]] = []
+            since = None
+            while since is None or since.offset != (1 if reverse else 700):
+                page = await ticks.history(limit=limit, since=since, reverse=reverse)
+                assert page.offset == 700
+                pages.append([(world.hear(one.data), one.offset) for one in page.publications])
+                since = StreamPosition(page.publications[-1].offset, page.epoch)
+            return pages
+
+        forward = await read(1000, reverse=False)
+        assert [len(page) for page in forward] == [300, 300, 100]
+        assert [one for page in forward for one in page] == everything
+        backward = await read(250, reverse=True)
+        assert [len(page) for page in backward] == [250, 250, 200]
+        assert [one for page in backward for one in page] == everything[::-1]
+        top = await ticks.history(limit=0)
+        assert (len(top.publications), top.offset) == (0, 700)
+        end = StreamPosition(700, top.epoch)
+        assert not (await ticks.history(limit=9, since=end)).publications
+        first = StreamPosition(1, top.epoch)
+        assert not (await ticks.history(limit=9, since=first, reverse=True)).publications
+        nothing = StreamPosition(0, top.epoch)
+        await refused(ticks.history(limit=9, since=nothing, reverse=True), 107)
+
+    play(served, scenario)
+
+
 def test_presence(served: Served) -> None:
     """Who is there is told with info; joins and leaves arrive; users are counted once."""
 
