@@ -1,6 +1,6 @@
 import { newId, type Identity } from "./identity";
 import type { Link, LinkEvents, LinkState, RoomCount } from "./link";
-import { readMessage, TEXT_LIMIT, textLength } from "./message";
+import { type Message, readChange, readMessage, TEXT_LIMIT, textLength } from "./message";
 import { Outbox, readDrafts } from "./outbox";
 import { type ClientInfo, readPerson } from "./person";
 import { DEFAULT_ROOMS, type Joined, Room, slugify } from "./room";
@@ -31,6 +31,8 @@ export interface RoomLine {
   readonly failed: boolean;
 }
 
+/** How long reading is held back before the others are told, in milliseconds. */
+const READING_WAITS = 600;
 /** How often to ask how many are in which room, in milliseconds. */
 const ROOMS_EVERY = 20_000;
 
@@ -53,6 +55,11 @@ export class Chat {
   #signal = new TypingSignal();
   #forgetTypists: (() => void) | undefined;
   #askRooms: (() => void) | undefined;
+  #tellReading: (() => void) | undefined;
+  /** The message that is being changed; undefined if none is. */
+  editing: Message | undefined;
+  /** Why a change was not taken; empty if nothing is wrong. */
+  problem = "";
   readonly #link: Link;
   readonly #world: World;
   readonly #changed: () => void;
@@ -76,6 +83,7 @@ export class Chat {
     this.#link = link({
       state: (state, code, reason) => this.#linked(state, code, reason),
       joined: (room, joined) => this.#joined(room, joined),
+      marked: (room, mark) => this.#in(room, (joined) => joined.mark(mark)),
       refused: (room, reason) => this.#refused(room, reason),
       publication: (room, data, offset) => this.#received(room, data, offset),
       arrived: (room, info) => this.#in(room, (joined) => joined.people.joined(info)),
@@ -113,7 +121,7 @@ export class Chat {
   }
 
   get rows(): Row[] {
-    return rowsOf(this.room.timeline, this.outbox.of(this.current), this.#self);
+    return rowsOf(this.room.timeline, this.outbox.of(this.current), this.#self, this.room.marks.values());
   }
 
   /** Begin: join the rooms of last time and open one. */
@@ -132,10 +140,12 @@ export class Chat {
       this.#stopTyping();
       this.rooms.get(this.current)?.timeline.unnote("unread");
       this.rooms.get(this.current)?.typists.clear();
+      this.stopEditing();
     }
     this.current = slug;
     const room = this.#join(slug);
     if (this.#visible) room.read();
+    this.#noteReading();
     this.#link.watch(slug);
     this.#keepRooms();
     this.#touch();
@@ -164,6 +174,55 @@ export class Chat {
     return true;
   }
 
+  /** Begin to change a message of ours; without an id the last one. @returns whether there is one. */
+  edit(id?: string): boolean {
+    const { timeline } = this.room;
+    const entry = timeline.entries.findLast(
+      ({ message, place }) =>
+        place.era === timeline.era &&
+        message.user === this.#self.user &&
+        message.fate !== "deleted" &&
+        (id === undefined || message.id === id),
+    );
+    if (entry === undefined) return false;
+    this.editing = entry.message;
+    this.problem = "";
+    this.#touch();
+    return true;
+  }
+
+  stopEditing(): void {
+    this.editing = undefined;
+    this.problem = "";
+    this.#touch();
+  }
+
+  /** Send the new text of the message that is being changed. @returns false if it cannot be one. */
+  change(text: string): boolean {
+    const message = this.editing;
+    const trimmed = text.replace(/^\s*\n|\s+$/g, "").replace(/\p{Cs}/gu, "\uFFFD");
+    if (message === undefined || trimmed === "" || textLength(trimmed) > TEXT_LIMIT) return false;
+    if (trimmed === message.text) this.stopEditing();
+    else void this.#change(message, trimmed);
+    return true;
+  }
+
+  /** Take a message of ours back. */
+  remove(id: string): void {
+    const message = this.room.timeline.entries.find((entry) => entry.message.id === id)?.message;
+    if (message !== undefined) void this.#change(message, undefined);
+  }
+
+  async #change(message: Message, text: string | undefined): Promise<void> {
+    try {
+      await this.#link.edit(this.current, message.id, text);
+      if (this.editing?.id === message.id) this.stopEditing();
+    } catch (error) {
+      this.problem = `Not changed: ${(error as Error).message}.`;
+    }
+    this.#touch();
+  }
+
   /** Try a failed message again. */
   retry(id: string): void {
     const draft = this.outbox.drafts.find((other) => other.id === id);
@@ -187,6 +246,7 @@ export class Chat {
   look(visible: boolean): void {
     this.#visible = visible;
     if (visible) this.rooms.get(this.current)?.read();
+    this.#noteReading();
     this.#touch();
   }
 
@@ -262,12 +322,32 @@ export class Chat {
 
   #received(slug: string, data: unknown, offset: number | undefined): void {
     this.#in(slug, (room) => {
+      const change = readChange(data);
+      if (change !== undefined) {
+        if (offset !== undefined) room.timeline.change(change, offset);
+        return;
+      }
       const message = readMessage(data, { id: `${slug} ${room.timeline.era} ${offset ?? newId()}`, at: this.#world.now() });
       if (message === undefined) return;
       const own = message.user === this.#self.user;
       room.receive(message, offset, own, this.#visible && slug === this.current);
       // What comes back from the server is with the server, even if its answer got lost.
       if (own) this.outbox.remove(message.id);
+    });
+    this.#noteReading();
+  }
+
+  /** Tell the others, a moment later, how far the open room was read. */
+  #noteReading(): void {
+    if (this.#tellReading !== undefined || !this.#visible) return;
+    this.#tellReading = this.#world.later(READING_WAITS, () => {
+      this.#tellReading = undefined;
+      const room = this.rooms.get(this.current);
+      if (room?.state !== "joined" || !this.#visible) return;
+      const { era, offset } = room.timeline.end;
+      if (era !== room.timeline.era || offset <= room.told) return;
+      room.told = offset;
+      this.#link.read(room.slug, offset);
     });
   }
 
@@ -277,12 +357,18 @@ export class Chat {
       const kept = await this.#link.history(room.slug);
       if (room.timeline.era !== era) return; // Another server by now; it is asked itself.
       for (const { data, offset } of kept) {
+        const change = readChange(data);
+        if (change !== undefined) {
+          if (offset !== undefined) room.timeline.change(change, offset);
+          continue;
+        }
         const message = readMessage(data, { id: `${room.slug} ${era} ${offset ?? newId()}`, at: this.#world.now() });
         if (message === undefined) continue;
         room.timeline.add(message, offset);
         if (message.user === this.#self.user) this.outbox.remove(message.id);
       }
       room.loaded = true;
+      this.#noteReading();
     } catch {
       // The link went down, and joining again reads it; or the server keeps none.
       if (room.state === "joined") room.loaded = true;

@@ -9,6 +9,7 @@ import {
 
 import type { Identity } from "./identity";
 import type { Kept, Link, LinkEvents, RoomCount } from "./link";
+import { readMark } from "./message";
 import type { Draft, Outcome } from "./outbox";
 import type { ClientInfo } from "./person";
 
@@ -110,11 +111,18 @@ export class Connection implements Link {
         wasRecovering: context.wasRecovering,
         recovered: context.recovered,
       });
+      const { read } = (context.data ?? {}) as { read?: unknown };
+      for (const item of Array.isArray(read) ? (read as unknown[]) : []) this.#mark(room, item);
     });
     subscription.on("unsubscribed", ({ code, reason }) => {
       if (code !== 0) this.#events.refused(room, reason);
     });
-    subscription.on("publication", ({ data, offset }) => this.#events.publication(room, data, offset));
+    subscription.on("publication", ({ data, offset }) => {
+      const { read } = (data ?? {}) as { read?: unknown };
+      // What is not kept has no offset: it is about those who are here.
+      if (offset === undefined && read !== undefined) this.#mark(room, read);
+      else this.#events.publication(room, data, offset);
+    });
     subscription.on("join", ({ info }) => this.#events.arrived(room, info));
     subscription.on("leave", ({ info }) => this.#events.departed(room, info));
     subscription.subscribe();
@@ -161,6 +169,21 @@ export class Connection implements Link {
     }
   }
 
+  async edit(room: string, id: string, text: string | undefined): Promise<void> {
+    try {
+      await this.#client.rpc("chat.edit", { room, id, text: text ?? null });
+    } catch (error) {
+      const outcome = outcomeOf(error);
+      throw new Error("reason" in outcome ? outcome.reason : "there is no connection");
+    }
+  }
+
+  read(room: string, offset: number): void {
+    if (this.#client.state !== "connected") return;
+    // Decoration: the next one says more.
+    this.#client.rpc("chat.read", { room, offset }).catch(() => undefined);
+  }
+
   async history(room: string): Promise<Kept[]> {
     const { publications } = await this.#subscription(room).history({ limit: HISTORY_LIMIT, reverse: true });
     return publications.map(({ data, offset }): Kept => ({ data: data as unknown, offset })).reverse();
@@ -193,6 +216,11 @@ export class Connection implements Link {
     } catch (error) {
       if (isTimeout(error) && this.#client.state === "connected") this.retry();
     }
+  }
+
+  #mark(room: string, value: unknown): void {
+    const mark = readMark(value);
+    if (mark !== undefined && mark.user !== this.#user) this.#events.marked(room, mark);
   }
 
   #subscription(room: string): Subscription {

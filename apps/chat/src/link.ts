@@ -1,3 +1,4 @@
+import type { Mark } from "./message";
 import type { Draft, Outcome } from "./outbox";
 import type { ClientInfo } from "./person";
 import type { Joined } from "./room";
@@ -31,6 +32,10 @@ export interface Link {
   watch(room: string): void;
   typing(room: string, typing: boolean): void;
   send(draft: Draft): Promise<Outcome>;
+  /** Change a message of one's own; without a text, take it back. Fails with a sentence. */
+  edit(room: string, id: string, text: string | undefined): Promise<void>;
+  /** Tell the others how far one has read. */
+  read(room: string, offset: number): void;
   /** What the server keeps of a room; oldest first. */
   history(room: string): Promise<Kept[]>;
   presence(room: string): Promise<ClientInfo[]>;
@@ -42,6 +47,8 @@ export interface LinkEvents {
   state(state: LinkState, code: number, reason: string): void;
   /** What was missed follows at once, before anything else happens. */
   joined(room: string, joined: Joined): void;
+  /** How far somebody has read. */
+  marked(room: string, mark: Mark): void;
   refused(room: string, reason: string): void;
   publication(room: string, data: unknown, offset: number | undefined): void;
   arrived(room: string, info: ClientInfo): void;

@@ -6,6 +6,23 @@ export interface Message {
   readonly text: string;
   /** When the server took it, in milliseconds since 1970. */
   readonly at: number;
+  /** What has become of it since; undefined if nothing. */
+  readonly fate?: "edited" | "deleted";
+}
+
+/** What somebody has made of a message of their own: another text, or none. */
+export interface Change {
+  readonly id: string;
+  readonly user: string;
+  /** Undefined if it was taken back. */
+  readonly text: string | undefined;
+}
+
+/** How far somebody has read a room. */
+export interface Mark {
+  readonly user: string;
+  readonly name: string;
+  readonly offset: number;
 }
 
 /** The longest text the server takes, in characters. */
@@ -36,6 +53,23 @@ export function readMessage(payload: unknown, fallback: { id: string; at: number
     text,
     at: typeof at === "number" && Number.isFinite(at) ? at : fallback.at,
   };
+}
+
+/** Read a publication's payload as a change; undefined if it is none. */
+export function readChange(payload: unknown): Change | undefined {
+  if (typeof payload !== "object" || payload === null) return undefined;
+  const { changes, user, text } = payload as Record<string, unknown>;
+  if (typeof changes !== "string" || changes === "" || typeof user !== "string") return undefined;
+  if (text === null) return { id: changes, user, text: undefined };
+  return typeof text === "string" && text !== "" ? { id: changes, user, text } : undefined;
+}
+
+/** Read somebody's mark; undefined if it is none. */
+export function readMark(value: unknown): Mark | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { user, name, offset } = value as Record<string, unknown>;
+  if (typeof user !== "string" || typeof offset !== "number" || !Number.isSafeInteger(offset) || offset < 1) return undefined;
+  return { user, name: readName(name) ?? "Somebody", offset };
 }
 
 /** A name out of somebody else's data, or undefined if there is none. */

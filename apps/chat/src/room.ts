@@ -1,4 +1,4 @@
-import type { Message } from "./message";
+import type { Mark, Message } from "./message";
 import { People } from "./person";
 import { Timeline, type Place } from "./timeline";
 import { Typists } from "./typing";
@@ -33,6 +33,10 @@ export class Room {
   readonly timeline = new Timeline();
   readonly people = new People();
   readonly typists = new Typists();
+  /** How far others have read, of the present era, by their ids. */
+  readonly marks = new Map<string, Mark>();
+  /** How far we have told the others that we have read. */
+  told = 0;
   /** Messages of others that came while nobody was looking. */
   unread = 0;
   state: "joining" | "joined" | "refused" = "joining";
@@ -53,6 +57,10 @@ export class Room {
   joined({ epoch, wasRecovering, recovered }: Joined): boolean {
     const before = this.timeline.end;
     const forgotten = this.timeline.enter(epoch);
+    if (forgotten) {
+      this.marks.clear();
+      this.told = 0;
+    }
     this.state = "joined";
     this.reason = "";
     if (wasRecovering && recovered) {
@@ -97,6 +105,11 @@ export class Room {
     }
     this.unread += 1;
     return true;
+  }
+
+  /** Somebody has read so far. */
+  mark(mark: Mark): void {
+    if ((this.marks.get(mark.user)?.offset ?? 0) < mark.offset) this.marks.set(mark.user, mark);
   }
 
   /** Somebody looks at it now. */

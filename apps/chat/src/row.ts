@@ -1,4 +1,4 @@
-import type { Message } from "./message";
+import type { Mark, Message } from "./message";
 import type { Draft } from "./outbox";
 import type { Notice, Timeline } from "./timeline";
 
@@ -15,6 +15,8 @@ export interface MessageRow {
   readonly tail: boolean;
   /** Undefined once the server has acknowledged it. */
   readonly draft: Draft | undefined;
+  /** Who has read up to this message of ours and no further, by name. */
+  readonly seen: readonly string[];
 }
 
 /** One line of the message list. */
@@ -30,8 +32,14 @@ function dayOf(at: number): number {
 }
 
 /** Lay out what was said and what is still to be sent: days, notices and groups of messages. */
-export function rowsOf(timeline: Timeline, drafts: readonly Draft[], self: { user: string; name: string }): Row[] {
+export function rowsOf(
+  timeline: Timeline,
+  drafts: readonly Draft[],
+  self: { user: string; name: string },
+  marks: Iterable<Mark> = [],
+): Row[] {
   const rows: Row[] = [];
+  const seen = seenBy(timeline, self.user, marks);
   let day: number | undefined;
   let open: MessageRow | undefined;
 
@@ -51,7 +59,16 @@ export function rowsOf(timeline: Timeline, drafts: readonly Draft[], self: { use
       open.message.name === message.name &&
       Math.abs(message.at - open.message.at) <= GROUP_WITHIN;
     if (!joins) close();
-    open = { kind: "message", key: `message ${message.id}`, message, own, head: !joins, tail: false, draft };
+    open = {
+      kind: "message",
+      key: `message ${message.id}`,
+      message,
+      own,
+      head: !joins,
+      tail: false,
+      draft,
+      seen: seen.get(message.id) ?? [],
+    };
     rows.push(open);
   };
 
@@ -70,6 +87,28 @@ export function rowsOf(timeline: Timeline, drafts: readonly Draft[], self: { use
   }
   close();
   return rows;
+}
+
+/** Who has read which message of ours last, by the message's id. */
+function seenBy(timeline: Timeline, self: string, marks: Iterable<Mark>): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { name, offset } of marks) {
+    const last = timeline.entries.findLast(
+      ({ message, place }) => place.era === timeline.era && place.offset <= offset && message.user === self,
+    );
+    if (last === undefined) continue;
+    const names = found.get(last.message.id) ?? [];
+    names.push(name);
+    found.set(last.message.id, names);
+  }
+  return found;
+}
+
+/** Who has read it, in words. */
+export function seenText(names: readonly string[]): string {
+  const shown = [...names].sort();
+  if (shown.length <= 3) return `Seen by ${shown.join(", ")}`;
+  return `Seen by ${shown.slice(0, 2).join(", ")} and ${shown.length - 2} more`;
 }
 
 /** A notice in words. */

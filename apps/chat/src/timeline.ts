@@ -1,4 +1,4 @@
-import type { Message } from "./message";
+import type { Change, Message } from "./message";
 
 /**
  * Where something stands in a room's stream.
@@ -33,14 +33,32 @@ export interface Notice {
   readonly place: Place;
 }
 
+function keyOf({ id, user }: { id: string; user: string }): string {
+  return JSON.stringify([id, user]);
+}
+
+function apply(message: Message, { text }: Change): Message {
+  return text === undefined ? { ...message, text: "", fate: "deleted" } : { ...message, text, fate: "edited" };
+}
+
 function compare(a: Place, b: Place): number {
   return a.era - b.era || a.offset - b.offset;
+}
+
+/** So many changes of messages that are not here are kept, in case these come. */
+const ORPHANS = 200;
+
+interface Changed {
+  readonly change: Change;
+  readonly place: Place;
 }
 
 /** The messages of one room in the order the server gave them, each once, and the notices between them. */
 export class Timeline {
   readonly #entries: Entry[] = [];
   readonly #ids = new Set<string>();
+  /** The last change of each message, by its id and whose it is. */
+  readonly #changes = new Map<string, Changed>();
   #notices: Notice[] = [];
   #epoch: string | undefined;
   #era = 0;
@@ -92,7 +110,32 @@ export class Timeline {
     let at = this.#entries.length;
     while (at > 0 && compare(this.#entries[at - 1]!.place, place) > 0) at -= 1;
     this.#ids.add(message.id);
-    this.#entries.splice(at, 0, { message, place });
+    const changed = this.#changes.get(keyOf(message));
+    this.#entries.splice(at, 0, { message: changed === undefined ? message : apply(message, changed.change), place });
+    return true;
+  }
+
+  /**
+   * A message was changed by who had sent it. Changes may come in any order, and before their message.
+   *
+   * @param offset the change's own offset in the stream.
+   * @returns whether anything is different now.
+   */
+  change(change: Change, offset: number): boolean {
+    const key = keyOf(change);
+    const place: Place = { era: this.#era, offset };
+    const known = this.#changes.get(key);
+    if (known !== undefined && compare(known.place, place) >= 0) return false;
+    this.#changes.delete(key);
+    this.#changes.set(key, { change, place });
+    const at = this.#entries.findIndex(({ message }) => message.id === change.id && message.user === change.user);
+    if (at < 0) {
+      const oldest = this.#changes.keys().next().value;
+      if (this.#changes.size > ORPHANS + this.#entries.length && oldest !== undefined) this.#changes.delete(oldest);
+      return false;
+    }
+    const entry = this.#entries[at]!;
+    this.#entries[at] = { ...entry, message: apply(entry.message, change) };
     return true;
   }
 

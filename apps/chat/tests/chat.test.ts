@@ -15,6 +15,9 @@ class TestLink implements Link {
   readonly typed: boolean[] = [];
   readonly sent: Draft[] = [];
   readonly answers: ((outcome: Outcome) => void)[] = [];
+  readonly edits: [string, string, string | undefined][] = [];
+  readonly readings: [string, number][] = [];
+  refusal = "";
   watched = "";
   names: string[] = [];
   kept: Kept[] = [];
@@ -43,6 +46,13 @@ class TestLink implements Link {
   send(draft: Draft): Promise<Outcome> {
     this.sent.push(draft);
     return new Promise((resolve) => this.answers.push(resolve));
+  }
+  edit(room: string, id: string, text: string | undefined): Promise<void> {
+    this.edits.push([room, id, text]);
+    return this.refusal === "" ? Promise.resolve() : Promise.reject(new Error(this.refusal));
+  }
+  read(room: string, offset: number): void {
+    this.readings.push([room, offset]);
   }
   history(): Promise<Kept[]> {
     return Promise.resolve(this.kept);
@@ -426,5 +436,130 @@ describe("the connection", () => {
     expect(outcomeOf({ code: 100, message: "internal server error" })).toMatchObject({ kind: "unanswered" });
     expect(outcomeOf({ code: 107, message: "bad request" })).toEqual({ kind: "refused", reason: "bad request" });
     expect(outcomeOf(new Error("surprise"))).toEqual({ kind: "unanswered", reason: "surprise" });
+  });
+});
+
+describe("changing what was said", () => {
+  const change = (id: string, text: string | null, user = "me"): unknown => ({ changes: id, user, text, at });
+
+  function fates(): (string | undefined)[] {
+    return chat.rows.flatMap((row) => (row.kind === "message" ? [row.message.fate] : []));
+  }
+
+  beforeEach(async () => {
+    make();
+    await enter();
+    link.events.publication("lobby", said("a", "me"), 1);
+    link.events.publication("lobby", said("b", "ann"), 2);
+  });
+
+  it("sends the new text of one's own message, and shows it once the server says so", async () => {
+    expect(chat.edit("a")).toBe(true);
+    expect(chat.editing?.text).toBe("text a");
+    expect(chat.change("other words")).toBe(true);
+    await settled();
+    expect(link.edits).toEqual([["lobby", "a", "other words"]]);
+    expect(chat.editing).toBeUndefined();
+    expect(shown()).toEqual(["text a", "text b"]);
+    link.events.publication("lobby", change("a", "other words"), 3);
+    expect(shown()).toEqual(["other words", "text b"]);
+    expect(fates()).toEqual(["edited", undefined]);
+  });
+
+  it("begins with the last one of one's own, and not with another's", () => {
+    expect(chat.edit()).toBe(true);
+    expect(chat.editing?.id).toBe("a");
+    expect(chat.edit("b")).toBe(false);
+    chat.stopEditing();
+    expect(chat.editing).toBeUndefined();
+    expect(chat.change("x")).toBe(false);
+  });
+
+  it("takes a message back, and then offers it no more", async () => {
+    chat.remove("a");
+    await settled();
+    expect(link.edits).toEqual([["lobby", "a", undefined]]);
+    link.events.publication("lobby", change("a", null), 3);
+    expect(shown()).toEqual(["", "text b"]);
+    expect(fates()).toEqual(["deleted", undefined]);
+    expect(chat.edit()).toBe(false);
+  });
+
+  it("does not ask for what is the same, or nothing", () => {
+    chat.edit("a");
+    expect(chat.change("  ")).toBe(false);
+    expect(chat.change("text a")).toBe(true);
+    expect(link.edits).toEqual([]);
+    expect(chat.editing).toBeUndefined();
+  });
+
+  it("says why a change was not taken, and keeps on", async () => {
+    link.refusal = "there is no such message of yours any more";
+    chat.edit("a");
+    chat.change("x");
+    await settled();
+    expect(chat.problem).toBe("Not changed: there is no such message of yours any more.");
+    expect(chat.editing?.id).toBe("a");
+  });
+
+  it("lets nobody change what somebody else has said", () => {
+    link.events.publication("lobby", change("b", "mine now", "eve"), 3);
+    expect(shown()).toEqual(["text a", "text b"]);
+  });
+
+  it("takes the latest change, in whatever order changes and messages come", async () => {
+    link.events.publication("lobby", change("a", "second"), 5);
+    link.events.publication("lobby", change("a", "first"), 4);
+    link.events.publication("lobby", change("c", "known before it came", "ann"), 7);
+    link.events.publication("lobby", said("c", "ann"), 6);
+    expect(shown()).toEqual(["second", "text b", "known before it came"]);
+    link.kept = [
+      { data: said("a", "me"), offset: 1 },
+      { data: change("a", "first"), offset: 4 },
+      { data: change("a", "second"), offset: 5 },
+    ];
+    await enter();
+    expect(shown()).toEqual(["second", "text b", "known before it came"]);
+  });
+});
+
+describe("who has read how far", () => {
+  beforeEach(async () => {
+    make();
+    await enter();
+    link.events.publication("lobby", said("a", "me"), 1);
+    link.events.publication("lobby", said("b", "ann"), 2);
+    link.events.publication("lobby", said("c", "me"), 3);
+  });
+
+  function seen(): string[] {
+    return chat.rows.flatMap((row) => (row.kind === "message" ? [row.seen.join("+")] : []));
+  }
+
+  it("tells the others a moment later, once", () => {
+    advance(700);
+    expect(link.readings).toEqual([["lobby", 3]]);
+    chat.look(false);
+    link.events.publication("lobby", said("d", "ann"), 4);
+    advance(700);
+    expect(link.readings).toEqual([["lobby", 3]]);
+    chat.look(true);
+    advance(700);
+    expect(link.readings).toEqual([["lobby", 3], ["lobby", 4]]);
+  });
+
+  it("stands under the last message of one's own that was read", () => {
+    link.events.marked("lobby", { user: "ann", name: "Ann", offset: 2 });
+    link.events.marked("lobby", { user: "ben", name: "Ben", offset: 3 });
+    expect(seen()).toEqual(["Ann", "", "Ben"]);
+    link.events.marked("lobby", { user: "ann", name: "Ann", offset: 9 });
+    link.events.marked("lobby", { user: "ann", name: "Ann", offset: 1 });
+    expect(seen()).toEqual(["", "", "Ann+Ben"]);
+  });
+
+  it("is forgotten with the server's memory", async () => {
+    link.events.marked("lobby", { user: "ann", name: "Ann", offset: 3 });
+    await enter("lobby", "e2");
+    expect(seen()).toEqual(["", "", ""]);
   });
 });

@@ -402,3 +402,46 @@ def test_raw_websocket(stage: Stage) -> None:
     heard: list[str] = guest.page.evaluate("window.heard")
     assert heard[-1] == "Ann: hello yourself"
     guest.page.evaluate("window.socket.close()")
+
+
+def test_a_message_is_changed_and_taken_back(stage: Stage) -> None:
+    """Everybody sees the new words, those who come later too, and that something was taken back."""
+    ann = stage.person("Ann")
+    ben = stage.person("Ben")
+    ann.say("The ferry leaves at noon")
+    ann.say("Bring a coat")
+    ben.reads("The ferry leaves at noon", "Bring a coat")
+    first = ann.log.locator(".message").first
+    first.hover()
+    first.get_by_role("button", name="Change this message").click()
+    expect(ann.box).to_have_value("The ferry leaves at noon")
+    expect(ann.page.locator("#editing")).to_be_visible()
+    ann.say("The ferry leaves at one")
+    ann.reads("The ferry leaves at one (edited)", "Bring a coat")
+    ben.reads("The ferry leaves at one (edited)", "Bring a coat")
+    expect(ann.page.locator("#editing")).to_be_hidden()
+    ann.box.press("ArrowUp")
+    expect(ann.box).to_have_value("Bring a coat")
+    ann.box.press("Escape")
+    expect(ann.box).to_have_value("")
+    second = ann.log.locator(".message").nth(1)
+    second.hover()
+    second.get_by_role("button", name="Take this message back").click()
+    for person in (ann, ben, stage.person("Eve")):
+        person.reads("The ferry leaves at one (edited)", "Message taken back")
+    expect(ben.page.get_by_role("button", name="Change this message")).to_have_count(0)
+    ann.picture("changed")
+
+
+def test_who_has_read_it(stage: Stage) -> None:
+    """The name of who has read it stands under a message, and is there after a reload."""
+    ann = stage.person("Ann")
+    ben = stage.person("Ben")
+    ann.say("Did you see the gulls?")
+    expect(ann.log.locator(".seen")).to_have_text(["Seen by Ben"])
+    ben.say("All of them")
+    expect(ben.log.locator(".seen").last).to_have_text("Seen by Ann")
+    ann.page.reload()
+    ann.is_connected()
+    expect(ann.log.locator(".own .seen")).to_have_text("Seen by Ben")
+    ann.picture("seen")

@@ -16,9 +16,13 @@ export class ComposerView {
   readonly #send = byId("send", HTMLButtonElement);
   readonly #typing = byId("typing", HTMLElement);
   readonly #typingText = byId("typing-text", HTMLElement);
+  readonly #editing = byId("editing", HTMLElement);
+  readonly #editingText = byId("editing-text", HTMLElement);
   /** What was begun in each room. */
   readonly #begun = new Map<string, string>();
   #room = "";
+  /** The id of the message that is being changed, and what was begun before. */
+  #changing: { id: string; begun: string } | undefined;
 
   constructor(chat: Chat) {
     this.#chat = chat;
@@ -26,7 +30,13 @@ export class ComposerView {
       event.preventDefault();
       this.#submit();
     });
+    byId("stop-editing", HTMLButtonElement).addEventListener("click", () => {
+      this.#chat.stopEditing();
+      this.focus();
+    });
     this.#input.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.#chat.editing !== undefined) this.#chat.stopEditing();
+      if (event.key === "ArrowUp" && this.#input.value === "" && this.#chat.edit()) event.preventDefault();
       // While an input method composes, Enter is its own.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
@@ -34,7 +44,7 @@ export class ComposerView {
     });
     this.#input.addEventListener("input", () => {
       this.#measure();
-      this.#chat.wrote(this.#input.value);
+      if (this.#chat.editing === undefined) this.#chat.wrote(this.#input.value);
     });
   }
 
@@ -52,12 +62,31 @@ export class ComposerView {
       setText(this.#label, `Message to ${room.slug}`);
       this.#measure();
     }
+    this.#showEditing();
     const names = room.typists.names;
     this.#typing.classList.toggle("active", names.length > 0);
     setText(this.#typingText, typingText(names));
   }
 
+  /** Begin or end to change a message, if the chat has. */
+  #showEditing(): void {
+    const { editing, problem } = this.#chat;
+    setText(this.#editingText, problem !== "" ? problem : "Changing your message");
+    this.#editing.hidden = editing === undefined && problem === "";
+    this.#editing.classList.toggle("wrong", problem !== "");
+    if (editing?.id === this.#changing?.id) return;
+    if (this.#changing === undefined) this.#changing = { id: "", begun: this.#input.value };
+    this.#input.value = editing?.text ?? this.#changing.begun;
+    this.#changing = editing === undefined ? undefined : { ...this.#changing, id: editing.id };
+    this.#measure();
+    this.#input.focus();
+  }
+
   #submit(): void {
+    if (this.#chat.editing !== undefined) {
+      this.#chat.change(this.#input.value);
+      return;
+    }
     if (!this.#chat.send(this.#input.value)) return;
     this.#input.value = "";
     this.#measure();

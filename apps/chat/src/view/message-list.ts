@@ -1,5 +1,5 @@
 import type { Chat } from "../chat";
-import { dayText, type MessageRow, noticeText, type Row } from "../row";
+import { dayText, type MessageRow, noticeText, type Row, seenText } from "../row";
 import { avatar, strand } from "./avatar";
 import { byId, element, icon, setText } from "./element";
 import { Keyed, type Shown } from "./keyed";
@@ -140,30 +140,53 @@ export class MessageListView {
     const author = element("span", { class: "name", "data-strand": strand(user) }, first.own ? "You" : name);
     const at = element("time");
     const bubble = element("p", { class: "bubble", dir: "auto" }, text);
+    const tools = first.own ? this.#tools(id) : undefined;
+    const line = element("div", { class: "line" }, ...(tools === undefined ? [] : [tools]), bubble);
     const state = element("div", { class: "delivery" });
+    const seen = element("div", { class: "seen" });
     const node = element(
       "li",
       { "data-id": id },
       avatar(user, name),
-      element("div", { class: "body" }, element("div", { class: "by" }, author, at), bubble, state),
+      element("div", { class: "body" }, element("div", { class: "by" }, author, at), line, state, seen),
     );
     let shown = "";
+    let worded = `${text} `;
     return {
       node,
       update: (row) => {
         if (row.kind !== "message") return;
-        const { own, head, tail, draft, message } = row;
+        const { own, head, tail, draft, message, seen: readers } = row;
         const date = new Date(message.at);
         at.dateTime = date.toISOString();
         at.title = full.format(date);
         setText(at, clock.format(date));
-        node.className = `message ${own ? "own" : "theirs"}${head ? " head" : ""}${tail ? " tail" : ""} ${draft?.state ?? "sent"}`;
+        node.className = `message ${own ? "own" : "theirs"}${head ? " head" : ""}${tail ? " tail" : ""} ${draft?.state ?? "sent"}${message.fate === undefined ? "" : ` ${message.fate}`}`;
+        setText(seen, readers.length > 0 ? seenText(readers) : "");
+        if (tools !== undefined) tools.hidden = draft !== undefined || message.fate === "deleted";
+        const wording = `${message.text} ${message.fate ?? ""}`;
+        if (wording !== worded) {
+          worded = wording;
+          bubble.replaceChildren(
+            message.fate === "deleted" ? "Message taken back" : message.text,
+            ...(message.fate === "edited" ? [element("span", { class: "fate" }, " (edited)")] : []),
+          );
+        }
         const delivery = own ? `${draft?.state ?? "sent"} ${draft?.reason ?? ""}` : "";
         if (delivery === shown) return;
         shown = delivery;
         state.replaceChildren(...(own ? this.#delivery(row) : []));
       },
     };
+  }
+
+  /** What can be done with a message of one's own. */
+  #tools(id: string): HTMLElement {
+    const edit = element("button", { type: "button", class: "tool", "aria-label": "Change this message" }, icon("edit"));
+    edit.addEventListener("click", () => this.#chat.edit(id));
+    const remove = element("button", { type: "button", class: "tool", "aria-label": "Take this message back" }, icon("remove"));
+    remove.addEventListener("click", () => this.#chat.remove(id));
+    return element("div", { class: "message-tools" }, edit, remove);
   }
 
   #delivery({ message, draft }: MessageRow): (Node | string)[] {
