@@ -21,16 +21,9 @@ from sennit.model.code import DisconnectCode, ErrorCode, UnsubscribeCode, discon
 from sennit.model.publication import Publication
 from tests.double import outcome
 from tests.protocols.conftest import House, Wire
-from tests.protocols.tongue import JsonTongue, ProtobufTongue, Tongue
+from tests.protocols.tongue import Tongue
 
 SECRET = "a secret that is long enough for SHA-256"  # noqa: S105
-
-
-@pytest.fixture(params=[JsonTongue(), ProtobufTongue()], ids=lambda one: one.name)
-def tongue(request: pytest.FixtureRequest) -> Tongue:
-    """Each format."""
-    made: Tongue = request.param
-    return made
 
 
 def client(house: House) -> Wire:
