@@ -29,6 +29,7 @@ SCENARIOS = {
     "limited": "a channel's name says who may, and single channels have options of their own",
     "delta": "publications come as differences, live and recovered, and are whole in the history",
     "cache": "in cache mode the newest publication alone is brought back",
+    "state": "a client with a state of its own recovers from there, and reads it again at 112",
     "paging": "a long history is read in pages, forward and backward",
     "call": "the server calls, and gets answers, errors, or nothing in time",
     "rates": "who calls too often gets 111, others do not, and later it may again",
