@@ -167,8 +167,6 @@ class Admission:
         await self._session.parted(name)
         self._check(subscription)
         ttl = time_left(options.expire_at, self._hub.now())
-        if ttl == 0:
-            raise reply_error(ErrorCode.EXPIRED)
         self._expire_at = options.expire_at
         self._agree(subscription, namespace, options)
         await call("subscribing at the broker", subscription.channel.register, subscription)

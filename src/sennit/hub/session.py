@@ -265,8 +265,6 @@ class Session:
             ReplyError: 110, it is over already.
         """
         ttl = time_left(expire_at, self._hub.now())
-        if ttl == 0:
-            raise reply_error(ErrorCode.EXPIRED)
         if self._expiry is None and expire_at is not None:
             self._expiry = Expiry(self._hub.clock, self._hub.now, self._expired)
         if self._expiry is not None:
@@ -433,8 +431,6 @@ class Session:
         if subscription is None:
             raise reply_error(ErrorCode.PERMISSION_DENIED)
         ttl = time_left(expire_at, self._hub.now())
-        if ttl == 0:
-            raise reply_error(ErrorCode.EXPIRED)
         if subscription.expiry is None and expire_at is not None:
             subscription.expiry = Expiry(
                 self._hub.clock,
