@@ -25,6 +25,7 @@ async def run(reactor: Any, host: str, port: int, gift_every: float, bots: int) 
     endpoint = f"tcp:{port}:interface={host}"
     server = await serve(game.app, reactor, endpoint, Configuration(page=str(PAGE)))
     game.pulse.start()
+    reactor.addSystemEventTrigger("before", "shutdown", game.pulse.stop)
     for number in range(bots):
         play(reactor, f"ws{server.addresses[0][4:]}connection/websocket", f"Bot {number + 1}")
     for address in server.addresses:

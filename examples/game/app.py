@@ -51,7 +51,7 @@ class Game:
 
     Args:
         clock: a reactor, or a clock that looks like one.
-        chance: who is given something, and where newcomers begin.
+        chance: where newcomers begin.
         gift_every: seconds between two gifts.
 
     Attributes:
@@ -63,7 +63,6 @@ class Game:
         self.board = Board(chance)
         self.pulse = Pulse(clock, 1 / TICKS, self.advance)
         self.app = self._declare()
-        self._chance = chance
         self._gift_every = gift_every
         self._gift_in = gift_every
         self._number = 0
@@ -144,7 +143,10 @@ class Game:
         self._gift_in -= ticks / TICKS
         if self._gift_in <= 0:
             self._gift_in = self._gift_every
-            self._ask(self._chance.choice(list(self._players)))
+            # Whoever has waited longest; it is the last one now.
+            session = next(iter(self._players))
+            self._players[session] = self._players.pop(session)
+            self._ask(session)
         changes = self.board.changes()
         second = self.board.left // TICKS
         if changes or second != self._second:

@@ -153,6 +153,28 @@ def test_one_publication_a_tick(house: House) -> None:
     assert late["n"] == both["n"] + 1
 
 
+def test_a_client_that_was_too_slow(house: House) -> None:
+    """Ticks are missing, which shows in their numbers; the whole is to be had, and goes on."""
+    ann, ben = house.guest(), house.guest("Ben")
+    house.ticks(1)
+    ben.take()
+    ben.transport.blocked = True
+    for _ in range(20_000):
+        house.game.board.tell(gift="wings", player=1, words="x" * 100)
+        house.ticks(1)
+        ann.transport.sent.clear()
+        if house.hub.dropped["drop-oldest"]:
+            break
+    assert house.hub.dropped["drop-oldest"] > 0
+    assert not ben.session.ended
+    ben.transport.blocked = False
+    ben.session.writable()
+    numbers = [told["n"] for told in ben.take()]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) < numbers[-1] - 1
+    assert ben.call("game.board")["n"] == numbers[-1]
+
+
 def test_what_is_refused(house: House) -> None:
     """A name that is none, a heading that is none, and to steer without being on the board."""
     for name in ("", " ", "x" * 17, "a\nb"):
@@ -238,6 +260,16 @@ def test_a_gift_that_was_chosen(house: House) -> None:
     house.ticks(1)
     assert gifts(ann) == [("cross", ann.whole["you"])]
     assert sum(map(bool, house.game.board.fields)) >= fields + WIDTH
+
+
+def test_taking_turns(house: House) -> None:
+    """Whoever has waited longest is asked."""
+    guests = [house.guest(name) for name in ("Ann", "Ben", "Cid")]
+    turns = []
+    for _ in range(6):
+        house.ticks(round(GIFT_EVERY / TICK) + 1)
+        turns += [number for number, guest in enumerate(guests) if asked(guest)]
+    assert turns == [0, 1, 2, 0, 1, 2]
 
 
 @pytest.mark.parametrize("answer", ["nothing", "a gift that is none", "an error"])

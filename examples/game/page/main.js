@@ -159,9 +159,11 @@ function choose({ gifts, seconds }) {
     choosing?.late();
     choosing = { gifts, pick, late, timer: setTimeout(late, seconds * 1000) };
     at("gifts").replaceChildren(...buttons);
+    // Where the player is not.
+    at("choice").dataset.place = board.players.get(me)?.y < board.height / 2 ? "bottom" : "top";
     at("choice").hidden = false;
     at("countdown").animate([{ transform: "scaleX(1)" }, { transform: "scaleX(0)" }], { duration: seconds * 1000, fill: "forwards" });
-    say(`Choose a gift by ${gifts.map((gift, index) => `${index + 1} for ${GIFTS[gift][0].toLowerCase()}`).join(", ")}.`);
+    say("You may choose a gift.");
   });
 }
 

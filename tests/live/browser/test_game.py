@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, WebSocketRoute, expect
 
-from tests.live.browser.person import ARTIFACTS, Person
+from tests.live.browser.person import Person
 from tests.live.process import Process
 
 pytestmark = pytest.mark.deadline(120)
@@ -28,7 +28,31 @@ TEAMS = ("Teal", "Orange", "Violet", "Pink", "Green", "Gold")
 
 
 class Painter(Person):
-    """Somebody who plays."""
+    """Somebody who plays.
+
+    Attributes:
+        left: messages that are still to be lost.
+    """
+
+    left: Sequence[None] = ()
+
+    def lose(self, words: str, count: int) -> None:
+        """Let messages with some words in them be lost on their way here."""
+        self.left = lost = [None] * count
+
+        def route(near: WebSocketRoute) -> None:
+            far = near.connect_to_server()
+
+            def pass_on(message: str | bytes) -> None:
+                if lost and words in str(message):
+                    lost.pop()
+                else:
+                    near.send(message)
+
+            near.on_message(far.send)
+            far.on_message(pass_on)
+
+        self.page.route_web_socket(re.compile("/connection/websocket"), route)
 
     def play(self, name: str) -> None:
         """Open the page, say a name, and wait for the board."""
@@ -72,7 +96,7 @@ class Painter(Person):
         return bool(self.page.evaluate(wide))
 
 
-Come = Callable[[str, dict[str, Any]], Painter]
+Come = Callable[..., Painter]
 
 
 @pytest.fixture
@@ -83,8 +107,10 @@ def come(browser: Browser, new_port: Callable[[], int]) -> Iterator[Come]:
     process = Process([sys.executable, "-m", "examples.game", *arguments])
     made: list[Painter] = []
 
-    def painter(name: str, options: dict[str, Any]) -> Painter:
+    def painter(name: str, options: dict[str, Any], lost: int = 0) -> Painter:
         made.append(Painter(browser.new_context(**options), f"http://127.0.0.1:{port}"))
+        if lost:
+            made[-1].lose('"paint"', lost)
         made[-1].play(name)
         return made[-1]
 
@@ -133,7 +159,7 @@ def test_two_who_play(come: Come) -> None:
     expect(ben.page.get_by_role("log")).to_contain_text("Ann has cross.")
 
     assert ben.until(ben.gift.is_visible, 60), "Ben was never asked"
-    ben.page.screenshot(path=ARTIFACTS / "game-phone.png", full_page=True)
+    ben.picture("game-phone")
     assert not ben.is_wide()
     assert not ann.is_wide()
     ben.gift.get_by_role("button", name=re.compile("Splash")).tap()
@@ -142,3 +168,15 @@ def test_two_who_play(come: Come) -> None:
     ben.page.goto("about:blank")
     expect(ann.page.locator("#people li")).to_have_text(["Ann"])
     ann.picture("game-alone")
+
+
+def test_changes_that_were_lost(come: Come) -> None:
+    """A page that misses some asks for the whole board, and is right again."""
+    ann = come("Ann", DESKTOP)
+    ben = come("Ben", PHONE, lost=2)
+    ann.hold("ArrowRight", 900)
+    ann.hold("ArrowLeft", 900)
+    ann.hold("ArrowUp", 500)
+    assert ann.until(lambda: ann.fields(ann.team) >= 4), ann.fields(ann.team)
+    assert ben.until(lambda: ben.fields(ann.team) == ann.fields(ann.team))
+    assert ben.left == []
