@@ -23,7 +23,7 @@ from bench.place import BENCH, BUILD
 from bench.process import Server, cpu_time, free_port
 from bench.trial import pick_cores
 
-__all__ = ["POLICIES", "main"]
+__all__ = ["POLICIES", "Crowd", "main"]
 
 POLICIES = ("disconnect", "recover", "drop-oldest", "conflate")
 CONNECTIONS = 1000
@@ -39,21 +39,28 @@ MEBIBYTE = 1 << 20
 
 
 class Crowd:
-    """Subscribers on plain sockets: they count bytes, and look at nothing else."""
+    """Subscribers on plain sockets: they count bytes, and look at nothing else.
 
-    def __init__(self, port: int, policy: str, number: int, stalled: int) -> None:
+    Args:
+        port: where the server is.
+        wish: what each says to subscribe.
+        number: how many there are.
+        stalled: how many of them do not read.
+    """
+
+    def __init__(self, port: int, wish: dict[str, str], number: int, stalled: int = 0) -> None:
         self.fast: list[socket.socket] = []
         self.stalled: list[socket.socket] = []
         self._selector = selectors.DefaultSelector()
         for index in range(number):
-            sock = self._open(port, policy, small=index < stalled)
+            sock = self._open(port, wish, small=index < stalled)
             if index < stalled:
                 self.stalled.append(sock)
             else:
                 self.fast.append(sock)
                 self._selector.register(sock, selectors.EVENT_READ)
 
-    def _open(self, port: int, policy: str, *, small: bool) -> socket.socket:
+    def _open(self, port: int, wish: dict[str, str], *, small: bool) -> socket.socket:
         sock = socket.socket()
         if small:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -65,7 +72,7 @@ class Crowd:
         )
         for command in (
             {"id": 1, "connect": {}},
-            {"id": 2, "subscribe": {"channel": f"{policy}:a"}},
+            {"id": 2, "subscribe": wish},
         ):
             payload = json.dumps(command).encode()
             sock.sendall(b"\x81" + bytes([0x80 | len(payload)]) + bytes(4) + payload)
@@ -83,6 +90,16 @@ class Crowd:
             for key, _ in self._selector.select(left):
                 total += len(key.fileobj.recv(1 << 18))  # type: ignore[union-attr]
         return total
+
+    def take(self) -> bytes:
+        """Return what waits for the first of the fast ones; the kernel has to hold it all."""
+        taken = bytearray()
+        try:
+            while piece := self.fast[0].recv(1 << 20):
+                taken += piece
+        except BlockingIOError:
+            pass
+        return bytes(taken)
 
     def close(self) -> None:
         """Go."""
@@ -111,7 +128,7 @@ def measure(policy: str, stalled: int, seconds: float) -> dict[str, float]:
     ]
     log = Path("/dev/null")
     with Server(command, port, cores.server, dict(os.environ), log) as server:
-        crowd = Crowd(port, policy, CONNECTIONS, stalled)
+        crowd = Crowd(port, {"channel": f"{policy}:a"}, CONNECTIONS, stalled)
         try:
             before = read_memory(server.pid).uss
             crowd.read(WARM)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from sennit.hub.app import App
     from sennit.hub.namespace import History, Namespace
+    from sennit.hub.payload import Binary
     from sennit.hub.raw import RawRoute
     from sennit.hub.request import (
         ConnectRequest,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "App",
+    "Binary",
     "ClientInfo",
     "Closed",
     "Configuration",
@@ -115,6 +117,7 @@ _HOMES = {
     ),
     "hub.app": ("App",),
     "hub.namespace": ("History", "Namespace"),
+    "hub.payload": ("Binary",),
     "hub.raw": ("RawRoute",),
     "hub.request": (
         "ConnectRequest",

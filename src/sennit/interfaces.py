@@ -296,6 +296,9 @@ class Codec(Protocol):
 
         Returns:
             ``None`` if this protocol has no words for it: then there can be no such subscription.
+
+        Raises:
+            Disconnect: this protocol cannot say the payload: the connection ends.
         """
 
     def encode_unsubscribe(self, channel: str, code: int, reason: str) -> bytes | None:
@@ -305,7 +308,11 @@ class Codec(Protocol):
         """
 
     def encode_message(self, data: bytes) -> bytes | None:
-        """Return the payload of an application's message; ``None`` if this protocol cannot."""
+        """Return the payload of an application's message; ``None`` if this protocol cannot.
+
+        Raises:
+            Disconnect: it cannot say this one, which is not JSON: the connection ends.
+        """
 
 
 # -- towards the broker --------------------------------------------------------------------------

@@ -169,6 +169,50 @@ def test_publisher_is_answered_when_it_is_kept() -> None:
     assert outcome(position).offset == 1
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_one_key_twice_at_once(seed: int) -> None:
+    """Two publications with one key, both on their way to the broker, are one; so is the answer."""
+    house = _house(seed)
+    person = house.person()
+    for channel in (CHANNEL, "room:b"):
+        subscribing = person.subscribing(channel)
+        _settle(house)
+        outcome(subscribing)
+    person.take()
+    app = house.hub.app
+    first = app.publish(CHANNEL, 1, idempotency_key="k")
+    again = app.publish(CHANNEL, 1, idempotency_key="k")
+    beside = app.publish("room:b", 1, idempotency_key="k")
+    assert not first.called
+    _settle(house)
+    assert outcome(first) == outcome(again)
+    assert outcome(beside).offset == 1
+    # A key is one channel's own, and it is remembered for five minutes.
+    assert sorted(word[1:3] for word in person.take()) == [[CHANNEL, 1], ["room:b", 1]]
+    house.clock.advance(300)
+    later = app.publish(CHANNEL, 2, idempotency_key="k")
+    _settle(house)
+    assert outcome(later).offset == 2
+
+
+def test_a_key_whose_publication_failed_is_free(house: House) -> None:
+    """What the broker could not keep may be published again under its key."""
+    broker = LateBroker(house.clock)
+    house.broker = broker
+    house.app.namespace("room", history=History(9, 99))
+    app = house.hub.app
+    broker.failing.add("publish")
+    failed = app.publish(CHANNEL, 1, idempotency_key="k")
+    _settle(house)
+    with pytest.raises(ReplyError):
+        outcome(failed)
+    assert house.failures() == ["ConnectionError"]
+    broker.failing.clear()
+    again = app.publish(CHANNEL, 1, idempotency_key="k")
+    _settle(house)
+    assert outcome(again).offset == 1
+
+
 @pytest.mark.parametrize("call", ["subscribe", "history"])
 def test_a_broker_that_fails_is_error_100_and_the_next_try_is_whole(
     house: House, call: str

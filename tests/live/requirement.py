@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,7 +14,7 @@ from tools.debian import find_program
 from tools.node import Node, NodeMissingError, find_node
 from tools.page import install_packages
 
-__all__ = ["require_node", "require_program"]
+__all__ = ["require_go", "require_node", "require_program"]
 
 
 def require_program(name: str) -> str:
@@ -28,6 +30,24 @@ def require_node(folder: Path) -> Node:
         _missing(str(error))
     install_packages(node, folder)
     return node
+
+
+def require_go(folder: Path, program: Path) -> Path:
+    """Build a program of a Go module, and return where it is.
+
+    Go is for where it is: nobody has to install it, so that its absence is never a failure.
+    """
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
+    if go is None:
+        pytest.skip("go is not installed: THE SDK FOR GO WAS NOT TESTED")
+    command = [go, "build", "-mod=readonly", "-o", str(program), "."]
+    built = subprocess.run(  # noqa: S603 - the toolchain, on our own module
+        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+    if built.returncode and ("dial tcp" in built.stderr or "proxy" in built.stderr):
+        pytest.skip(f"go cannot fetch its modules: THE SDK FOR GO WAS NOT TESTED\n{built.stderr}")
+    assert built.returncode == 0, built.stderr
+    return program
 
 
 def _missing(what: str) -> NoReturn:

@@ -56,7 +56,8 @@ class Access:
                 if answer is None:
                     return publication
                 if isinstance(answer, Publication):
-                    encode_payload(answer.data)
+                    if answer.data is not publication.data:
+                        encode_payload(answer.data)
                     return answer
                 return replace(publication, data=encode_payload(answer))
 

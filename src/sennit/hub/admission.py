@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError
 
+from sennit.errors import Disconnect
 from sennit.hub.expiry import time_left
 from sennit.hub.namespace import Namespace
 from sennit.hub.permission import is_granted, is_open_to, is_private, listed_users
@@ -93,7 +94,12 @@ class Admission:
             self.abandon()
             raise reply_error(ErrorCode.UNRECOVERABLE_POSITION)
         position = result.position if result.positioned else None
-        payload = encode(self.channel, position, result.recoverable, result.data)
+        try:
+            payload = encode(self.channel, position, result.recoverable, result.data)
+        except Disconnect as why:
+            self.abandon()
+            self._session.end(why)
+            return
         if payload is not None:
             self._session.write(payload)
         # The push has no room for what was recovered: it follows, as if it were published now.
@@ -161,8 +167,6 @@ class Admission:
         await self._session.parted(name)
         self._check(subscription)
         ttl = time_left(options.expire_at, self._hub.now())
-        if ttl == 0:
-            raise reply_error(ErrorCode.EXPIRED)
         self._expire_at = options.expire_at
         self._agree(subscription, namespace, options)
         await call("subscribing at the broker", subscription.channel.register, subscription)

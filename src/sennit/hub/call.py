@@ -91,7 +91,7 @@ class Calls:
         if not timeout > 0 or timeout == float("inf"):
             raise ValueError(f"a call's timeout is more than 0 seconds, and an end, not {timeout}")
         session = self._session
-        payload = encode_payload(data)
+        payload = encode_payload(data, binary=False)
         if session.ended or not session.connected:
             return fail(ConnectionClosedError(1006, "the client is not connected"))
         if len(self._waiting) >= self._hub.settings.call_limit:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from sennit.model.code import ErrorCode, reply_error
+
 __all__ = ["GRACE", "Expiry", "time_left"]
 
 GRACE = 25.0
@@ -17,12 +19,17 @@ def time_left(expire_at: float | None, now: float) -> int | None:
     """Return the whole seconds that are left, as clients are told them.
 
     Returns:
-        ``None`` where there is no end; 0 where it is over; else at least 1, since clients would ask
-        again and again after a 0.
+        At least 1, since clients would ask again and again after a 0; ``None`` where there is no
+        end.
+
+    Raises:
+        ReplyError: 110, it is over.
     """
     if expire_at is None:
         return None
-    return max(0, math.ceil(expire_at - now))
+    if expire_at <= now:
+        raise reply_error(ErrorCode.EXPIRED)
+    return math.ceil(expire_at - now)
 
 
 class Expiry:

@@ -9,21 +9,39 @@ import msgspec
 from sennit.hub.namespace import DataFormat
 from sennit.model.code import ErrorCode, reply_error
 
-__all__ = ["check_format", "decode_payload", "encode_payload"]
+__all__ = ["Binary", "check_format", "decode_payload", "encode_payload"]
 
 T = TypeVar("T")
 
 _checker = msgspec.json.Decoder(msgspec.Raw)
 
 
-def encode_payload(value: Any) -> bytes:
+class Binary(bytes):
+    """A payload of bytes that need not be JSON, for clients who speak Protobuf.
+
+    One who speaks JSON cannot be given it, and is disconnected with 3506.
+    """
+
+    __slots__ = ()
+
+
+def encode_payload(value: Any, *, binary: bool = True) -> bytes:
     """Return a value as JSON.
 
-    ``bytes`` are JSON already: they are looked over, and passed on as they are.
+    ``bytes`` are JSON already: they are looked over, and passed on as they are. :class:`Binary` is
+    passed on without a look.
+
+    Args:
+        value: what is to be sent.
+        binary: whether what need not be JSON has a place there.
 
     Raises:
         TypeError: the value has no JSON form, or the bytes are not JSON.
     """
+    if isinstance(value, Binary):
+        if binary:
+            return value
+        raise TypeError("bytes that need not be JSON have no place here")
     if not isinstance(value, bytes):
         return msgspec.json.encode(value)
     try:

@@ -109,7 +109,7 @@ class SubscriptionOptions:
         force_recovery: bool | None = None,
         recover_since: StreamPosition | None = None,
     ) -> None:
-        self.info = None if info is None else encode_payload(info)
+        self.info = None if info is None else encode_payload(info, binary=False)
         self.data = None if data is None else encode_payload(data)
         self.expire_at = expire_at
         self.presence = presence
@@ -149,7 +149,7 @@ class Credentials:
         expire_at: float | None = None,
     ) -> None:
         self.user = user
-        self.info = None if info is None else encode_payload(info)
+        self.info = None if info is None else encode_payload(info, binary=False)
         self.data = None if data is None else encode_payload(data)
         self.state = dict(state or {})
         self.subscriptions: dict[str, SubscriptionOptions] = (

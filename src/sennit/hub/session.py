@@ -158,7 +158,12 @@ class Session:
         Raises:
             TypeError: the data has no JSON form, or its bytes are not JSON.
         """
-        payload = self.codec.encode_message(encode_payload(data))
+        encoded = encode_payload(data)
+        try:
+            payload = self.codec.encode_message(encoded)
+        except Disconnect as why:
+            self.end(why)
+            return
         if payload is not None:
             self.write(payload)
 
@@ -260,8 +265,6 @@ class Session:
             ReplyError: 110, it is over already.
         """
         ttl = time_left(expire_at, self._hub.now())
-        if ttl == 0:
-            raise reply_error(ErrorCode.EXPIRED)
         if self._expiry is None and expire_at is not None:
             self._expiry = Expiry(self._hub.clock, self._hub.now, self._expired)
         if self._expiry is not None:
@@ -428,8 +431,6 @@ class Session:
         if subscription is None:
             raise reply_error(ErrorCode.PERMISSION_DENIED)
         ttl = time_left(expire_at, self._hub.now())
-        if ttl == 0:
-            raise reply_error(ErrorCode.EXPIRED)
         if subscription.expiry is None and expire_at is not None:
             subscription.expiry = Expiry(
                 self._hub.clock,

@@ -11,7 +11,8 @@ from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta, Raw, Struct, field
 
-from sennit.model.publication import ClientInfo, HistoryPage, Publication, StreamPosition
+from sennit.model.publication import HistoryPage, Publication, StreamPosition
+from sennit.protocols.centrifuge.reply import Client, PresenceReply, PresenceStatsReply
 
 __all__ = [
     "REQUESTS",
@@ -23,7 +24,6 @@ __all__ = [
     "ChannelRequest",
     "ChannelsRequest",
     "ChannelsResult",
-    "Client",
     "DisconnectRequest",
     "EmptyResult",
     "ErrorAnswer",
@@ -33,8 +33,6 @@ __all__ = [
     "InfoResult",
     "Node",
     "Outcome",
-    "PresenceResult",
-    "PresenceStatsResult",
     "PublishRequest",
     "PublishResult",
     "Published",
@@ -201,38 +199,6 @@ class ChannelRequest(Struct, frozen=True):
     channel: Text
 
 
-class Client(Struct, frozen=True, omit_defaults=True):
-    """Who somebody is."""
-
-    user: str
-    client: str
-    conn_info: Raw | None = None
-    chan_info: Raw | None = None
-
-    @classmethod
-    def of(cls, info: ClientInfo) -> Client:
-        """Return the words for a client."""
-        return cls(info.user, info.client, _raw(info.conn_info), _raw(info.chan_info))
-
-
-class PresenceResult(Struct, frozen=True):
-    """Who is subscribed, by connection id."""
-
-    presence: dict[str, Client]
-
-    @classmethod
-    def of(cls, clients: Mapping[str, ClientInfo]) -> PresenceResult:
-        """Return the words for who is there."""
-        return cls({client: Client.of(info) for client, info in clients.items()})
-
-
-class PresenceStatsResult(Struct, frozen=True):
-    """How many connections are subscribed, and how many distinct users."""
-
-    num_clients: int
-    num_users: int
-
-
 class HistoryRequest(Struct, frozen=True):
     """Read a channel's stream: 0 for the position alone, negative for as many as are given."""
 
@@ -376,8 +342,8 @@ RESULTS: Mapping[str, type[Struct]] = {
     "unsubscribe": EmptyResult,
     "disconnect": EmptyResult,
     "refresh": EmptyResult,
-    "presence": PresenceResult,
-    "presence_stats": PresenceStatsResult,
+    "presence": PresenceReply,
+    "presence_stats": PresenceStatsReply,
     "history": HistoryResult,
     "history_remove": EmptyResult,
     "channels": ChannelsResult,
@@ -386,7 +352,3 @@ RESULTS: Mapping[str, type[Struct]] = {
     "batch": BatchResult,
 }
 """What each method answers with."""
-
-
-def _raw(data: bytes | None) -> Raw | None:
-    return None if data is None else Raw(data)

@@ -17,6 +17,7 @@ from sennit.hub.payload import encode_payload
 from sennit.hub.request import SubscriptionOptions
 from sennit.model.code import ErrorCode, UnsubscribeCode, reply_error
 from sennit.model.publication import Publication, StreamPosition
+from sennit.protocols.centrifuge.reply import PresenceReply, PresenceStatsReply
 from sennit.web import api_message as message
 from sennit.web.api_message import (
     REQUESTS,
@@ -36,8 +37,6 @@ from sennit.web.api_message import (
     InfoResult,
     Node,
     Outcome,
-    PresenceResult,
-    PresenceStatsResult,
     Published,
     PublishRequest,
     PublishResult,
@@ -143,13 +142,13 @@ class ApiMethods:
 
     # -- channels --------------------------------------------------------------------------------
 
-    async def presence(self, request: ChannelRequest) -> PresenceResult:
+    async def presence(self, request: ChannelRequest) -> PresenceReply:
         """Say who is there."""
-        return PresenceResult.of(await self.hub.presence_of(request.channel))
+        return PresenceReply.of(await self.hub.presence_of(request.channel))
 
-    async def presence_stats(self, request: ChannelRequest) -> PresenceStatsResult:
+    async def presence_stats(self, request: ChannelRequest) -> PresenceStatsReply:
         """Say how many are there."""
-        return PresenceStatsResult(*await self.hub.presence_stats_of(request.channel))
+        return PresenceStatsReply(*await self.hub.presence_stats_of(request.channel))
 
     async def history(self, request: HistoryRequest) -> HistoryResult:
         """Read part of a stream."""
@@ -193,7 +192,10 @@ class ApiMethods:
         if handler is None:
             raise reply_error(ErrorCode.METHOD_NOT_FOUND)
         data: bytes = await self.hub.handlers.call(
-            f"api method {request.method}", handler, request.params, convert=encode_payload
+            f"api method {request.method}",
+            handler,
+            request.params,
+            convert=lambda answer: encode_payload(answer, binary=False),
         )
         return RpcResult(Raw(data))
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.live.process import Process
-from tests.live.requirement import require_node
+from tests.live.requirement import require_go, require_node
 from tests.live.sdk.wire import Wire
 from tests.live.server import Server
 
 JS = Path(__file__).with_name("js")
+GO = Path(__file__).with_name("go")
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,9 @@ def served(
 def node() -> str:
     """Return the program ``node``, with the SDK installed for it as its lock file says."""
     return str(require_node(JS).program)
+
+
+@pytest.fixture(scope="session")
+def gopher(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a program of the Go SDK's; without Go, or what it needs, the test is skipped."""
+    return str(require_go(GO, tmp_path_factory.mktemp("go") / "gopher"))

@@ -16,6 +16,7 @@ from centrifuge import (
     ClientState,
     ConnectedContext,
     ConnectingContext,
+    DeltaType,
     DisconnectedContext,
     JoinContext,
     LeaveContext,
@@ -270,6 +271,47 @@ def test_history(served: Served) -> None:
     play(served, scenario)
 
 
+def test_paging(served: Served) -> None:
+    """Seven hundred publications are read in pages, both ways; a page has 300 at most."""
+
+    async def scenario(world: World) -> None:
+        channel = name("ticks")
+        client, _ = await world.connected("ann")
+        ticks, seen, _ = await world.subscribed(client, channel)
+        for number in range(1, 701):
+            await client.rpc("publish", world.say({"channel": channel, "data": number}))
+        await eventually(lambda: len(seen.publications) == 700)
+        everything = [(number, number) for number in range(1, 701)]
+        assert seen.publications == everything
+
+        async def read(limit: int, *, reverse: bool) -> list[list[tuple[Any, int]]]:
+            pages: list[list[tuple[Any, int]]] = []
+            since = None
+            while since is None or since.offset != (1 if reverse else 700):
+                page = await ticks.history(limit=limit, since=since, reverse=reverse)
+                assert page.offset == 700
+                pages.append([(world.hear(one.data), one.offset) for one in page.publications])
+                since = StreamPosition(page.publications[-1].offset, page.epoch)
+            return pages
+
+        forward = await read(1000, reverse=False)
+        assert [len(page) for page in forward] == [300, 300, 100]
+        assert [one for page in forward for one in page] == everything
+        backward = await read(250, reverse=True)
+        assert [len(page) for page in backward] == [250, 250, 200]
+        assert [one for page in backward for one in page] == everything[::-1]
+        top = await ticks.history(limit=0)
+        assert (len(top.publications), top.offset) == (0, 700)
+        end = StreamPosition(700, top.epoch)
+        assert not (await ticks.history(limit=9, since=end)).publications
+        first = StreamPosition(1, top.epoch)
+        assert not (await ticks.history(limit=9, since=first, reverse=True)).publications
+        nothing = StreamPosition(0, top.epoch)
+        await refused(ticks.history(limit=9, since=nothing, reverse=True), 107)
+
+    play(served, scenario)
+
+
 def test_presence(served: Served) -> None:
     """Who is there is told with info; joins and leaves arrive; users are counted once."""
 
@@ -388,6 +430,88 @@ def test_unrecovered(served: Served) -> None:
         await room.publish(world.say("after"))
         await eventually(lambda: len(seen.publications) == 1)
         assert seen.publications == [("after", 6)]
+
+    play(served, scenario)
+
+
+def test_differences(served: Served) -> None:
+    """Publications that come as differences are whole again, live and recovered."""
+
+    async def scenario(world: World) -> None:
+        channel = name("ticks")
+        ann, ann_events = await world.connected("ann")
+        helper, _ = await world.connected("helper", served.direct)
+        _, seen, _ = await world.subscribed(ann, channel, delta=DeltaType.FOSSIL)
+
+        async def quote(*numbers: int) -> None:
+            for number in numbers:
+                await helper.rpc("quote", world.say({"channel": channel, "code": number}))
+
+        await quote(1, 2, 3)
+        await eventually(lambda: len(seen.publications) == 3)
+        await asyncio.to_thread(served.wire.cut)
+        await happens(ann_events.queue, "connecting")
+        await quote(4, 5)
+        await asyncio.to_thread(served.wire.mend)
+        assert (await happens(seen.queue, "subscribed")).recovered
+        await quote(6, 7)
+        await eventually(lambda: len(seen.publications) == 7)
+        levels = [[100 - level, 10 * level] for level in range(200)]
+        for number, (book, offset) in enumerate(seen.publications, 1):
+            levels[5] = levels[150] = [0, number]
+            assert (book, offset) == ({"symbol": "ACME", "levels": levels, "n": number}, number)
+
+    play(served, scenario)
+
+
+@pytest.mark.parametrize(("namespace", "missed"), [("ticks", 1001), ("short", 5)])
+def test_a_state_of_its_own(served: Served, namespace: str, missed: int) -> None:
+    """A client with a state of its own recovers from there, and reads it again at error 112.
+
+    The publication after that is whole: the client has nothing that it could differ from.
+    """
+
+    async def scenario(world: World) -> None:
+        channel = name(namespace)
+        helper, _ = await world.connected("helper", served.direct)
+        ann, ann_events = await world.connected("ann")
+        kept: list[StreamPosition] = []
+        read: list[int] = []
+
+        def book(number: int) -> list[Any]:
+            return ["much of it stays the same" * 20, number]
+
+        async def publish(number: int) -> None:
+            order = {"channel": channel, "data": book(number)}
+            position = world.hear((await helper.rpc("publish", world.say(order))).data)
+            kept.append(StreamPosition(position["offset"], position["epoch"]))
+
+        async def state(_channel: str) -> StreamPosition:
+            read.append(kept[-1].offset)
+            return kept[-1]
+
+        await publish(1)
+        delta = DeltaType.FOSSIL if namespace == "ticks" else None
+        _, seen, context = await world.subscribed(ann, channel, get_state=state, delta=delta)
+        assert (context.was_recovering, context.recovered) == (True, True)
+        await publish(2)
+        await publish(3)
+        await eventually(lambda: len(seen.publications) == 2)
+        assert read == [1]
+        await asyncio.to_thread(served.wire.cut)
+        await happens(ann_events.queue, "connecting")
+        for number in range(missed):
+            await publish(number)
+        await asyncio.to_thread(served.wire.mend)
+        context = await happens(seen.queue, "subscribed")
+        assert (context.was_recovering, context.recovered) == (True, True)
+        top = 3 + missed
+        assert read == [1, top]
+        await publish(8)
+        await publish(9)
+        await eventually(lambda: len(seen.publications) == 4)
+        expected = [(2, 2), (3, 3), (8, top + 1), (9, top + 2)]
+        assert seen.publications == [(book(number), offset) for number, offset in expected]
 
     play(served, scenario)
 

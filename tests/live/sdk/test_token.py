@@ -16,7 +16,8 @@ import pytest
 from centrifuge import Client, ClientState, SubscriptionState
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.live.sdk.test_javascript import run_scenario
+from tests.live.sdk.scenario import run_scenario
+from tests.live.sdk.test_javascript import CLIENT
 from tests.live.sdk.test_python import ClientEvents, SubscriptionEvents, happens
 from tests.live.server import Server
 
@@ -180,17 +181,25 @@ def test_a_key_at_an_address(url: str) -> None:
     play(scenario)
 
 
+def answer(*words: str) -> str | None:
+    """Give a program the token that it asks for."""
+    match words:
+        case ("token", last):
+            return token(float(last), sub="ann")
+        case ("token", last, channel):
+            return token(float(last), sub="ann", channel=channel)
+    return None
+
+
 @pytest.mark.parametrize("protobuf", [False, True], ids=["json", "protobuf"])
 @pytest.mark.parametrize("scenario", ["renewing", "bad_tokens"])
-def test_javascript(url: str, node: str, scenario: str, protobuf: bool) -> None:
-    """The same of the JavaScript SDK: it renews both, and meets bad tokens."""
-
-    def answer(*words: str) -> str | None:
-        match words:
-            case ("token", last):
-                return token(float(last), sub="ann")
-            case ("token", last, channel):
-                return token(float(last), sub="ann", channel=channel)
-        return None
-
-    run_scenario(node, scenario, url, protobuf=protobuf, answer=answer)
+@pytest.mark.parametrize("language", ["javascript", "go"])
+def test_other_languages(
+    url: str, request: pytest.FixtureRequest, language: str, scenario: str, protobuf: bool
+) -> None:
+    """The same of the SDKs for JavaScript and Go: they renew, and meet bad tokens."""
+    if language == "go":
+        command: tuple[str, ...] = (request.getfixturevalue("gopher"),)
+    else:
+        command = (request.getfixturevalue("node"), str(CLIENT))
+    run_scenario(command, scenario, url, protobuf, answer)

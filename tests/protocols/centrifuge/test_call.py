@@ -9,14 +9,6 @@ import pytest
 from sennit.errors import ReplyError
 from tests.double import outcome
 from tests.protocols.conftest import House
-from tests.protocols.tongue import JsonTongue, ProtobufTongue, Tongue
-
-
-@pytest.fixture(params=[JsonTongue(), ProtobufTongue()], ids=lambda one: one.name)
-def tongue(request: pytest.FixtureRequest) -> Tongue:
-    """Every test runs in each format."""
-    tongue: Tongue = request.param
-    return tongue
 
 
 def test_a_call_and_its_answer(house: House) -> None:

@@ -11,14 +11,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from sennit.errors import ConnectionClosedError
 from tests.double import outcome
 from tests.protocols.conftest import House
-from tests.protocols.tongue import JsonTongue, ProtobufTongue, Tongue
-
-
-@pytest.fixture(params=[JsonTongue(), ProtobufTongue()], ids=lambda one: one.name)
-def tongue(request: pytest.FixtureRequest) -> Tongue:
-    """Each format: the order is the same."""
-    tongue: Tongue = request.param
-    return tongue
 
 
 def _ids(replies: list[Any]) -> list[int]:

@@ -17,13 +17,6 @@ from tests.protocols.tongue import JsonTongue, ProtobufTongue, Tongue, reply_of
 LONG = {"text": "a payload that is long enough for a difference to be worth it", "n": 0}
 
 
-@pytest.fixture(params=[JsonTongue(), ProtobufTongue()], ids=lambda one: one.name)
-def tongue(request: pytest.FixtureRequest) -> Tongue:
-    """Each format."""
-    made: Tongue = request.param
-    return made
-
-
 @pytest.fixture
 def house(house: House) -> House:
     """A house with a namespace for differences."""

@@ -13,19 +13,12 @@ from sennit.hub.request import ConnectRequest, Credentials
 from sennit.protocols.centrifuge.setting import ProtocolSettings
 from tests.double import LateBroker
 from tests.protocols.conftest import House, Wire
-from tests.protocols.tongue import JsonTongue, ProtobufTongue, Tongue
+from tests.protocols.tongue import JsonTongue
 
 BAD = 3501
 
 in_json = pytest.mark.parametrize("tongue", [JsonTongue()], ids=["json"])
 """For what is about the words themselves."""
-
-
-@pytest.fixture(params=[JsonTongue(), ProtobufTongue()], ids=lambda one: one.name)
-def tongue(request: pytest.FixtureRequest) -> Tongue:
-    """Each format: the driver is the same."""
-    made: Tongue = request.param
-    return made
 
 
 # -- connecting ----------------------------------------------------------------------------------

@@ -7,10 +7,16 @@ from typing import Any
 import pytest
 
 from tests.protocols.conftest import House, Wire
-from tests.protocols.tongue import SCHEMA, JsonTongue, ProtobufTongue, frame_of, reply_of
+from tests.protocols.tongue import SCHEMA, JsonTongue, ProtobufTongue, Tongue, frame_of, reply_of
 
 UNABLE = (3506, "inappropriate protocol")
 BINARY = b"\xff\x00"
+
+
+@pytest.fixture
+def tongue() -> Tongue:
+    """JSON, unless a test says otherwise."""
+    return JsonTongue()
 
 
 def publish_bytes(wire: Wire, channel: str, data: bytes) -> None:

@@ -7,6 +7,13 @@ from typing import Any
 import pytest
 
 from tests.protocols.conftest import House
+from tests.protocols.tongue import JsonTongue, Tongue
+
+
+@pytest.fixture
+def tongue() -> Tongue:
+    """JSON, unless a test says otherwise."""
+    return JsonTongue()
 
 
 @pytest.mark.parametrize(

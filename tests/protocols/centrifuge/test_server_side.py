@@ -9,17 +9,10 @@ from sennit.hub.setting import HubSettings
 from sennit.model.publication import Publication, StreamPosition
 from tests.double import outcome
 from tests.protocols.conftest import House
-from tests.protocols.tongue import JsonTongue, ProtobufTongue, Tongue
+from tests.protocols.tongue import ProtobufTongue, Tongue
 
 USER = "ann"
 """Which the house takes for a token."""
-
-
-@pytest.fixture(params=[JsonTongue(), ProtobufTongue()], ids=lambda one: one.name)
-def tongue(request: pytest.FixtureRequest) -> Tongue:
-    """Each format."""
-    made: Tongue = request.param
-    return made
 
 
 @pytest.fixture

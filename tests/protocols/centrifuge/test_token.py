@@ -15,17 +15,9 @@ from sennit.hub.token import TokenReader, Tokens
 from sennit.protocols.centrifuge.setting import ProtocolSettings
 from tests.double import outcome
 from tests.protocols.conftest import BEGINNING, House, Wire
-from tests.protocols.tongue import JsonTongue, ProtobufTongue, Tongue
 
 SECRET = "a secret that is long enough for SHA-256"  # noqa: S105
 OTHER = "another secret that is long enough too, really"
-
-
-@pytest.fixture(params=[JsonTongue(), ProtobufTongue()], ids=lambda one: one.name)
-def tongue(request: pytest.FixtureRequest) -> Tongue:
-    """Each format."""
-    made: Tongue = request.param
-    return made
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import msgspec
 from sennit.errors import RemoteProtocolError
 from sennit.interfaces import Delta, UplinkFrame
 from sennit.model.code import DisconnectCode, disconnect
-from sennit.model.publication import Publication
+from sennit.model.publication import Publication, StreamPosition
 from sennit.protocols.centrifuge.command import Command, TextUplinkCommand
 from sennit.protocols.centrifuge.push import PushCodec
 from sennit.protocols.centrifuge.reply import Reply
@@ -57,12 +57,16 @@ class JsonCodec(PushCodec):
         only (within strings they are escaped), so that taking them out changes nothing.
 
         Raises:
-            Disconnect: 3506, a publication in it is not JSON: somebody has published in Protobuf.
+            Disconnect: 3506, a payload in it is not JSON: it was published in Protobuf, or the
+                application has something to say to those who speak that.
         """
         subscribed = () if reply.connect is None else reply.connect.subs.values()
         for part in (reply.subscribe, reply.history, *subscribed):
             for published in () if part is None else part.publications:
                 _check(published.data)
+        for answer in (reply.connect, reply.subscribe, reply.rpc, *subscribed):
+            if answer is not None and answer.data is not None:
+                _check(answer.data)
         line = _encoder.encode(reply)
         return line.replace(b"\n", b"") if b"\n" in line else line
 
@@ -76,6 +80,27 @@ class JsonCodec(PushCodec):
         """
         _check(publication.data)
         return super().encode_publication(channel, publication, delta)
+
+    def encode_subscribe(
+        self, channel: str, position: StreamPosition | None, recoverable: bool, data: bytes | None
+    ) -> bytes:
+        """Return the push that tells of a subscription made by the server.
+
+        Raises:
+            Disconnect: 3506, the application's payload is not JSON.
+        """
+        if data is not None:
+            _check(data)
+        return super().encode_subscribe(channel, position, recoverable, data)
+
+    def encode_message(self, data: bytes) -> bytes:
+        """Return the push of an application's message.
+
+        Raises:
+            Disconnect: 3506, it is not JSON.
+        """
+        _check(data)
+        return super().encode_message(data)
 
     def say_delta(self, data: bytes, patch: bytes | None) -> bytes | None:
         """Return a JSON string of a payload's JSON, or of a difference.

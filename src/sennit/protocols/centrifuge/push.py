@@ -25,6 +25,13 @@ from sennit.protocols.centrifuge.reply import (
 __all__ = ["PushCodec"]
 
 
+_LARGEST = 64 * 1024
+"""Bytes of a payload for which a difference is looked for: of a larger one it would hold up others.
+
+Where the two have nothing in common, that is some ten milliseconds.
+"""
+
+
 class PushCodec(ABC):
     """What ``sennit.interfaces.Codec`` asks for, made of what a format makes of a reply."""
 
@@ -66,7 +73,7 @@ class PushCodec(ABC):
 
     def _differing(self, publication: Publication, delta: Delta) -> Published:
         data = publication.data
-        if delta.base is not None:
+        if delta.base is not None and len(data) <= _LARGEST:
             patch = create_delta(delta.base, data)
             said = self.say_delta(data, patch) if len(patch) < len(data) else None
             if said is not None:

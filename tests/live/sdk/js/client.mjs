@@ -441,6 +441,39 @@ const scenarios = {
     await rejects(ticks.history({ limit: 1, since: { offset: 0, epoch: since.epoch }, reverse: true }), 107);
   },
 
+  async state() {
+    // The client's own state says where it stands, and error 112 has it read again. What follows is
+    // whole, for there is nothing to differ from.
+    for (const [namespace, options] of [["short", {}], ["ticks", { delta: "fossil" }]]) {
+      const name = channel(namespace);
+      const [client] = await connected("ann");
+      const [helper] = await connected("helper");
+      const book = (n) => ({ n, same: "much of it stays the same ".repeat(20) });
+      const publish = async (n) => hear((await helper.rpc("publish", say({ channel: name, data: book(n) }))).data);
+      let top = await publish(1);
+      const read = [];
+      const getState = async () => (read.push(top.offset), top);
+      const [subscription, context] = await subscribed(client, name, { getState, ...options });
+      assert.deepEqual([context.wasRecovering, context.recovered], [true, true]);
+      const seen = keep(subscription, "publication", ({ data, offset }) => [hear(data), offset]);
+      for (const n of [2, 3]) await publish(n);
+      await eventually(() => seen.length === 2);
+      const lost = event(client, "connecting");
+      await ask("cut");
+      await lost;
+      const missed = namespace === "short" ? 5 : 0;
+      await ask(`publish ${name} ${missed}`);
+      top = { offset: 3 + missed, epoch: top.epoch };
+      const back = event(subscription, "subscribed");
+      await ask("mend");
+      assert.deepEqual([(await back).wasRecovering, (await back).recovered], [true, true]);
+      assert.deepEqual(read, missed ? [1, top.offset] : [1]);
+      for (const n of [8, 9]) await publish(n);
+      await eventually(() => seen.length === 4);
+      assert.deepEqual(seen, [[2, 2], [3, 3], [8, top.offset + 1], [9, top.offset + 2]].map(([n, offset]) => [book(n), offset]));
+    }
+  },
+
   async renewing() {
     // Tokens for two seconds each: of the connection, and of a private channel.
     let fetched = 0;
