@@ -1,0 +1,1 @@
+../../ticker/page/link.js
