@@ -13,13 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError
 
-from sennit.errors import Disconnect
+from sennit.errors import Disconnect, ReplyError
 from sennit.hub.expiry import time_left
 from sennit.hub.namespace import Namespace
 from sennit.hub.permission import is_granted, is_open_to, is_private, listed_users
 from sennit.hub.request import SubscribeRequest, SubscribeResult, SubscriptionOptions
 from sennit.hub.subscription import ENDED, DeltaState, Subscription
-from sennit.model.code import DisconnectCode, ErrorCode, disconnect, reply_error
+from sennit.model.code import (
+    DisconnectCode,
+    ErrorCode,
+    UnsubscribeCode,
+    disconnect,
+    reply_error,
+)
 from sennit.model.publication import HistoryPage, Publication, StreamPosition
 
 if TYPE_CHECKING:
@@ -145,11 +151,19 @@ class Admission:
             return
         subscription.channel.go_live(subscription, _top(result), following)
         if subscription.state != ENDED:
-            if self._expire_at is not None:
-                self._session.renew_subscription(self.channel, self._expire_at)
+            self._begin_to_expire()
             self._hub.announce_join(subscription)
         if subscription.ending is not None:
             self._session.end_subscription(subscription.channel.name, subscription.ending)
+
+    def _begin_to_expire(self) -> None:
+        if self._expire_at is None:
+            return
+        try:
+            self._session.renew_subscription(self.channel, self._expire_at)
+        except ReplyError:
+            # It was over while the answer was made; the client has been told of a second.
+            self._session.end_subscription(self.channel, UnsubscribeCode.EXPIRED)
 
     def abandon(self) -> None:
         """Undo what was prepared: no answer will be written."""

@@ -13,7 +13,7 @@ from sennit.hub.request import Credentials, RefreshRequest, SubscriptionOptions
 from sennit.hub.setting import TokenSettings
 from sennit.hub.token import TokenReader, Tokens
 from sennit.protocols.centrifuge.setting import ProtocolSettings
-from tests.double import outcome
+from tests.double import LateBroker, outcome
 from tests.protocols.conftest import BEGINNING, House, Wire
 
 SECRET = "a secret that is long enough for SHA-256"  # noqa: S105
@@ -365,6 +365,23 @@ def test_a_subscription_of_the_servers_expires(house: House) -> None:
     assert wire.ended is None
     house.clock.advance(0.2)
     assert wire.ended == (3006, "subscription expired")
+
+
+def test_a_subscription_that_is_over_when_it_is_made(house: House) -> None:
+    """The answer is written, and the end follows it: never an error behind a success."""
+    house.broker = LateBroker(house.clock)
+    wire = connected(house)
+    good = token(sub="ann", channel="room:a", last=0.5)
+    number = wire.begin("subscribe", channel="room:a", token=good)
+    for _ in range(40):
+        house.clock.advance(0.5)
+    answer, *pushes = wire.take()
+    assert (answer["id"], answer["subscribe"]["ttl"]) == (number, 1)
+    codes = [
+        push["push"]["unsubscribe"]["code"] for push in pushes if "unsubscribe" in push["push"]
+    ]
+    assert codes == [2501]
+    assert wire.ended is None
 
 
 # -- without tokens ------------------------------------------------------------------------------
