@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from sennit.errors import ReplyError
 from sennit.hub.namespace import Grant, History
 from sennit.hub.permission import is_granted, is_private, listed_users
+from sennit.hub.setting import HubSettings
 from tests.double import outcome
 from tests.hub.conftest import House, Person
 
@@ -89,6 +90,20 @@ def test_private_channel_needs_more_than_a_grant(house: House) -> None:
     assert [refused(asked) for asked in requests(ann, "$room:a")] == [103] * 4
     assert called == []
     assert ann.subscribe("room:a")
+
+
+def test_a_crowd_is_not_told_whole(house: House) -> None:
+    """One answer has so many clients and no more; all are counted, and the application sees all."""
+    house.settings = HubSettings(presence_limit=3)
+    open_room(house)
+    people = [house.person(f"p{number}") for number in range(5)]
+    for person in people:
+        person.subscribe("room:a")
+    told = outcome(people[0].session.presence("room:a"))
+    assert {info.user for info in told.values()} < {f"p{number}" for number in range(5)}
+    assert len(told) == 3
+    assert outcome(people[0].session.presence_stats("room:a")) == (5, 5)
+    assert len(outcome(house.hub.app.presence("room:a"))) == 5
 
 
 def test_private_channel_for_who_was_subscribed(house: House) -> None:

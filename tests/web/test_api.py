@@ -16,6 +16,7 @@ from twisted.web.resource import Resource
 
 from sennit.errors import ConfigurationError, ReplyError
 from sennit.hub.namespace import History
+from sennit.hub.setting import HubSettings
 from sennit.web.api import Api, ApiSettings
 from sennit.web.api_message import REQUESTS
 from sennit.web.api_method import ApiMethods
@@ -318,6 +319,17 @@ def test_subscribe_from_a_position(caller: Caller) -> None:
     caller.house.person("bob")
     lost = {"epoch": "other", "offset": 1}
     assert caller.error("subscribe", user="bob", channel="room:a", recover_since=lost) == 112
+
+
+def test_a_crowd_is_not_told_whole(house: House) -> None:
+    """The presence of one answer is bounded; all are counted."""
+    house.settings = HubSettings(presence_limit=2)
+    house.app.namespace("room", presence=True, allow_subscribe={"client"})
+    caller = Caller(house)
+    for name in ("ann", "bob", "eve"):
+        house.person(name).subscribe("room:a")
+    assert len(caller.result("presence", channel="room:a")["presence"]) == 2
+    assert caller.result("presence_stats", channel="room:a")["num_clients"] == 3
 
 
 def test_disconnect(caller: Caller) -> None:

@@ -79,7 +79,7 @@ class Access:
                 is not kept.
         """
         self._check_presence(channel)
-        return await self._hub.presence_of(channel)
+        return await self._hub.shown_presence_of(channel)
 
     async def presence_stats(self, channel: str) -> tuple[int, int]:
         """Return how many connections and how many users are subscribed.

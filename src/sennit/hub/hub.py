@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -296,6 +297,15 @@ class Hub:
     def presence_stats_of(self, channel: str) -> Deferred[tuple[int, int]]:
         """Return how many are subscribed; see :meth:`sennit.App.presence_stats`."""
         return Deferred.fromCoroutine(self._ask_presence(channel, self.presence.count))
+
+    async def shown_presence_of(self, channel: str) -> Mapping[str, ClientInfo]:
+        """Return who is subscribed, as far as one answer over the wire tells it.
+
+        Raises:
+            ReplyError: as :meth:`presence_of`.
+        """
+        clients = await self.presence_of(channel)
+        return dict(islice(clients.items(), self.settings.presence_limit))
 
     async def _ask_presence(self, channel: str, ask: Callable[[str], Any]) -> Any:
         if not self.namespace_for(channel).options.presence:

@@ -24,6 +24,8 @@ class HubSettings:
         channel_length: bytes in a channel's name; a longer one gets error 107.
         recovery_limit: publications brought back in one recovery; a wider gap is not recovered.
         history_limit: publications in one answer to a history request; fewer are given.
+        presence_limit: clients in one answer to a request for presence; no more are told, though
+            ``presence_stats`` counts all.
         position_interval: seconds in which each channel whose subscribers have positions is
             compared once with its stream at the broker; one that is behind twice in a row has
             its subscribers recover. 0 compares none.
@@ -53,6 +55,7 @@ class HubSettings:
     channel_length: int = 255
     recovery_limit: int = 300
     history_limit: int = 300
+    presence_limit: int = 1000
     position_interval: float = 40.0
     subscribe_buffer: int = 4096
     waiting_limit: int = 1024

@@ -144,7 +144,7 @@ class ApiMethods:
 
     async def presence(self, request: ChannelRequest) -> PresenceReply:
         """Say who is there."""
-        return PresenceReply.of(await self.hub.presence_of(request.channel))
+        return PresenceReply.of(await self.hub.shown_presence_of(request.channel))
 
     async def presence_stats(self, request: ChannelRequest) -> PresenceStatsReply:
         """Say how many are there."""
