@@ -16,6 +16,7 @@ from sennit.hub.app import App
 from sennit.net.setting import WebSocketSettings
 from sennit.server.configuration import Configuration
 from sennit.server.resource import AppResource, resource
+from sennit.web.api import ApiSettings
 from tests.double import LogKeeper, outcome
 from tests.net.double import FakeSocket, header_of, status_of, upgrade_request
 from tests.server.double import FakeReactor, Visitor
@@ -245,6 +246,33 @@ def test_streams_and_uplinks() -> None:
     tree.reactor.advance(0)
     assert gone == [None]
     assert stream(tree).status == 503
+
+
+def test_the_api() -> None:
+    """It is below where it is put, while the app runs; before and afterwards it is 503."""
+    app = App()
+    app.namespace("news")
+    tree = Tree(app, Configuration(api=ApiSettings(keys=("k",))))
+
+    def call() -> Reader:
+        reader = Reader(tree.ask(b""))
+        body = b'{"channel": "news:a", "data": 1}'
+        reader.send("/live/api/publish", body=body, X_API_Key="k")
+        return reader
+
+    early = call()
+    assert (early.status, early.headers["retry-after"]) == (503, "1")
+    tree.reactor.begin()
+    assert call().status == 200
+    outcome(tree.resource.stop())
+    assert call().status == 503
+
+
+def test_without_a_key_there_is_no_api() -> None:
+    """404, and no description either."""
+    tree = Tree()
+    tree.reactor.begin()
+    assert status_of(tree.get("/live/api/openapi.json")) == 404
 
 
 def test_streams_share_the_limits_of_websockets() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+from io import BytesIO
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -13,9 +15,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
+from twisted.web.test.requesthelper import DummyRequest
 
-from sennit.errors import ConfigurationError, ReplyError
+from sennit.errors import ConfigurationError, Disconnect, HandshakeError, ReplyError
 from sennit.hub.namespace import History
+from sennit.hub.payload import Binary
 from sennit.hub.setting import HubSettings
 from sennit.web.api import Api, ApiSettings
 from sennit.web.api_message import REQUESTS
@@ -40,8 +44,14 @@ class Caller:
         methods = ApiMethods(house.hub, "here", "1.2.3")
         root = Resource()
         settings = settings or ApiSettings(keys=(KEY, "another"))
-        root.putChild(b"api", Api(settings, methods, 4096, lambda: describe_api("1.2.3")))
+        self.closed: HandshakeError | None = None
+        self.api = Api(settings, methods, 4096, self._check_open, lambda: describe_api("1.2.3"))
+        root.putChild(b"api", self.api)
         self.browser = Browser(root)
+
+    def _check_open(self) -> None:
+        if self.closed is not None:
+            raise self.closed
 
     def post(self, method: str, body: Any, **headers: str) -> Answer:
         """Call a method, and return the answer as it is."""
@@ -120,6 +130,8 @@ def test_a_key(caller: Caller, path: str, headers: dict[str, str]) -> None:
         ("/api/info", {"Authorization": "apikey"}),
         ("/api/info?api_key=", {}),
         ("/api/nothing", {}),
+        ("/api", {}),
+        ("/api/", {}),
     ],
 )
 def test_without_a_key(caller: Caller, path: str, headers: dict[str, str]) -> None:
@@ -128,10 +140,12 @@ def test_without_a_key(caller: Caller, path: str, headers: dict[str, str]) -> No
     assert (found.status, found.body) == (401, b"")
 
 
-def test_an_empty_key_is_none() -> None:
-    """It is refused when the server starts."""
-    with pytest.raises(ConfigurationError, match="not empty"):
-        ApiSettings(keys=("a", ""))
+@pytest.mark.parametrize("key", ["", " hidden", "hidden ", "hidden\n", "caf\xe9"])
+def test_what_is_no_key(key: str) -> None:
+    """What no header can carry is refused when the server starts, and not repeated."""
+    with pytest.raises(ConfigurationError, match="an api key is") as caught:
+        ApiSettings(keys=("a", key))
+    assert not key or key not in str(caught.value)
 
 
 # -- what is no call -----------------------------------------------------------------------------
@@ -145,7 +159,16 @@ def test_other_methods_of_http(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"\xff", b'{"data":' + b"[" * 3000, b'{"channel": "room:a"} x']
+    "body",
+    [
+        b"{",
+        b"\xff",
+        b'{"data":' + b"[" * 3000,
+        b'{"channel": "room:a"} x',
+        # Within a payload, which nobody would look at before it is with the subscribers.
+        b'{"channel": "room:a", "data": "\xff"}',
+        b'{"channel": "room:a", "data": 1, "what is that?": "\xff"}',
+    ],
 )
 def test_a_body_that_is_no_json(caller: Caller, body: bytes) -> None:
     """400, and a sentence."""
@@ -161,12 +184,35 @@ def test_a_body_that_is_too_large(caller: Caller) -> None:
     assert caller.post("publish", good + b" " * (4096 - len(good))).status == 200
 
 
-@pytest.mark.parametrize("path", ["/api", "/api/"])
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/info/", "/api/info/more"])
 def test_no_method_at_all(caller: Caller, path: str) -> None:
-    """404, or error 104."""
+    """Error 104, as of a name that is none."""
     found = caller.browser.ask(path, "POST", b"{}", **{"X-API-Key": KEY})
-    assert found.status in (200, 404)
-    assert b"method" in found.body
+    assert (found.status, json.loads(found.body)["error"]["code"]) == (200, 104)
+
+
+def test_a_site_that_takes_any_body(caller: Caller) -> None:
+    """Of what a site of somebody else's has taken no more is read than is allowed."""
+    request: Any = DummyRequest([b"info"])
+    request.method = b"POST"
+    request.requestHeaders.setRawHeaders("X-API-Key", [KEY])
+    request.content = BytesIO(b" " * 10_000)
+    method = caller.api.getChild(b"info", request)
+    request.postpath = []
+    assert b"at most 4096 bytes" in method.render(request)
+    assert (request.responseCode, request.content.tell()) == (413, 4097)
+
+
+def test_a_server_that_does_not_run(caller: Caller) -> None:
+    """Whoever has a key is told to come again; others are told what they always are."""
+    caller.closed = HandshakeError(503, "the server is stopping", (("Retry-After", "1"),))
+    found = caller.post("publish", {"channel": "room:a", "data": 1})
+    assert (found.status, found.headers["retry-after"]) == (503, "1")
+    assert json.loads(found.body) == {"code": 100, "message": "the server is stopping"}
+    assert caller.browser.ask("/api/info", "POST", b"{}").status == 401
+    assert caller.browser.ask("/api/openapi.json").status == 200
+    caller.closed = None
+    assert caller.result("publish", channel="room:a", data=1)["offset"] == 1
 
 
 # -- errors, in both modes -----------------------------------------------------------------------
@@ -272,8 +318,18 @@ def test_bytes_in_the_history(caller: Caller) -> None:
     """Those that are no JSON are told in base64."""
     encoded = base64.b64encode(b"\xff\x00").decode()
     caller.result("publish", channel="room:a", b64data=encoded)
-    (one,) = caller.result("history", channel="room:a", limit=1)["publications"]
-    assert one == {"offset": 1, "b64data": encoded}
+    caller.house.publish("room:a", Binary(b"\xff\x00"))
+    caller.house.publish("room:a", Binary(b"[1]"))
+    caller.house.app.namespace("bytes", history=History(9, 99), publication_data_format="binary")
+    caller.house.publish("bytes:a", Binary())
+    page = caller.result("history", channel="room:a", limit=3)["publications"]
+    assert page == [
+        {"offset": 1, "b64data": encoded},
+        {"offset": 2, "b64data": encoded},
+        {"offset": 3, "data": [1]},
+    ]
+    page = caller.result("history", channel="bytes:a", limit=1)["publications"]
+    assert page == [{"offset": 1, "b64data": ""}]
 
 
 def test_broadcast(caller: Caller) -> None:
@@ -351,6 +407,10 @@ def test_refresh(caller: Caller) -> None:
     assert json.loads(ann.session.info.conn_info or b"") == {"name": "Anna"}
     assert caller.error("refresh", user="ann", expire_at=now - 1) == 110
     caller.result("refresh", user="ann")
+    caller.result("refresh", user="ann", expire_at=now + 1)
+    caller.result("refresh", user="ann", expire_at=0)
+    caller.house.clock.advance(1000)
+    assert ann.transport.disconnected is None
     caller.result("refresh", user="ann", expired=True)
     assert ann.transport.disconnected == (3005, "connection expired")
 
@@ -420,6 +480,19 @@ def test_rpc(caller: Caller) -> None:
     assert caller.result("rpc", method="wait") == {"data": "done"}
 
 
+def test_an_answer_that_is_no_text(caller: Caller) -> None:
+    """Half a character in the application's own words: it is logged, and answered with 100."""
+
+    @caller.house.app.api_method("half")
+    def half(_: Any) -> None:
+        raise ReplyError(400, "\ud83d")
+
+    assert caller.error("rpc", method="half") == 100
+    by_status = caller.post("rpc", {"method": "half"}, **{"X-Centrifugo-Error-Mode": "transport"})
+    assert by_status.status == 500
+    assert caller.house.failures() == ["UnicodeEncodeError", "UnicodeEncodeError"]
+
+
 def test_a_caller_that_goes_away(caller: Caller) -> None:
     """What was begun goes on, and nobody is answered."""
     waiting: Deferred[Any] = Deferred()
@@ -475,6 +548,21 @@ def test_batch(caller: Caller, parallel: bool) -> None:
     assert caller.call("batch", commands=[]) == {"replies": []}
 
 
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_failure_within_a_batch(caller: Caller, parallel: bool) -> None:
+    """It leaves the others their replies, whatever it is."""
+
+    @caller.house.app.api_method("leave")
+    def leave(_: Any) -> None:
+        raise Disconnect(4500, "there is no connection to end here")
+
+    commands = [{"rpc": {"method": "leave"}}, {"publish": {"channel": "room:a", "data": 1}}]
+    first, second = caller.call("batch", parallel=parallel, commands=commands)["replies"]
+    assert first["error"]["code"] == 100
+    assert second["publish"]["offset"] == 1
+    assert caller.house.failures() == ["Disconnect"]
+
+
 # -- the description -----------------------------------------------------------------------------
 
 
@@ -488,3 +576,6 @@ def test_the_description_is_one(caller: Caller) -> None:
     assert described["info"]["version"] == "1.2.3"
     required = described["components"]["schemas"]["PublishRequest"]["required"]
     assert required == ["channel"]
+    # Wherever it is mounted, seen from where the description is.
+    found_at = urljoin("http://a/live/api/openapi.json", described["servers"][0]["url"])
+    assert found_at == "http://a/live/api"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -15,6 +16,27 @@ from sennit.cli.complaint import Complaint, Misuse
 __all__ = ["publish"]
 
 _TIMEOUT = 10
+
+
+class _Failure(msgspec.Struct):
+    """Why the server has not published."""
+
+    code: int
+    message: str
+
+
+class _Position(msgspec.Struct):
+    """Where the publication stands; nothing without history."""
+
+    offset: int = 0
+    epoch: str = ""
+
+
+class _Answer(msgspec.Struct):
+    """What the server says: either of the two."""
+
+    result: _Position | None = None
+    error: _Failure | None = None
 
 
 @click.command()
@@ -47,23 +69,24 @@ def publish(
         raise Misuse("there is no key: say --key, or set SENNIT_API_KEYS")
     if not url.startswith(("http://", "https://")):
         raise Misuse(f"--url is an address like http://127.0.0.1:8000, not {url}")
-    request: dict[str, Any] = {"channel": channel, "data": _payload(data)}
-    if idempotency_key:
-        request["idempotency_key"] = idempotency_key
-    if tags:
-        request["tags"] = dict(_tag(each) for each in tags)
-    answer = _call(f"{url.rstrip('/')}/api/publish", key, msgspec.json.encode(request))
-    if "error" in answer:
-        raise Complaint(f"{answer['error']['message']} ({answer['error']['code']})")
-    result = answer["result"]
-    if "offset" in result:
-        click.echo(f"offset {result['offset']}, epoch {result['epoch']}")
+    try:
+        request: dict[str, Any] = {"channel": channel, "data": _payload(data)}
+        if idempotency_key:
+            request["idempotency_key"] = idempotency_key
+        if tags:
+            request["tags"] = dict(_tag(each) for each in tags)
+        body = msgspec.json.encode(request)
+    except UnicodeEncodeError as error:
+        raise Misuse("what is to be published is not UTF-8") from error
+    position = _call(f"{url.rstrip('/')}/api/publish", key, body)
+    if position.offset:
+        click.echo(f"offset {position.offset}, epoch {position.epoch}")
 
 
 def _payload(data: str) -> msgspec.Raw:
     try:
         msgspec.json.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return msgspec.Raw(msgspec.json.encode(data))
     return msgspec.Raw(data.encode())
 
@@ -75,15 +98,41 @@ def _tag(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _call(url: str, key: str, body: bytes) -> Any:
+def _call(url: str, key: str, body: bytes) -> _Position:
+    """Return where the publication stands.
+
+    Raises:
+        Complaint: it was not published.
+        Misuse: the address or the key is none.
+    """
     headers = {"X-API-Key": key, "Content-Type": "application/json"}
-    request = urllib.request.Request(url, body, headers)  # noqa: S310 - it was looked at
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
-            return msgspec.json.decode(answer.read())
+        request = urllib.request.Request(url, body, headers)  # noqa: S310 - it was looked at
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as found:  # noqa: S310
+            answer = msgspec.json.decode(found.read(), type=_Answer)
     except urllib.error.HTTPError as error:
-        why = {401: "the key is wrong", 404: "the server has no API: it needs api.keys"}
-        said = why.get(error.code, f"the server answers with {error.code}")
-        raise Complaint(said) from error
-    except (OSError, msgspec.DecodeError) as error:
+        raise Complaint(_refusal(error)) from error
+    except (OSError, msgspec.DecodeError, http.client.HTTPException) as error:
+        if isinstance(error, http.client.InvalidURL):
+            raise Misuse(f"--url is no address: {error}") from error
         raise Complaint(f"{url} does not answer: {getattr(error, 'reason', error)}") from error
+    except ValueError as error:  # which UnicodeError is too
+        raise Misuse(f"--url or the key cannot be sent: {error}") from error
+    if answer.error is not None:
+        raise Complaint(f"{answer.error.message} ({answer.error.code})")
+    if answer.result is None:
+        raise Complaint(f"{url} does not answer as an API does")
+    return answer.result
+
+
+def _refusal(refused: urllib.error.HTTPError) -> str:
+    """Return in words why a server has refused; it may tell errors by the status."""
+    if refused.code == http.client.UNAUTHORIZED:
+        return "the key is wrong"
+    try:
+        failure = msgspec.json.decode(refused.read(), type=_Failure)
+    except (OSError, msgspec.DecodeError, http.client.HTTPException):
+        if refused.code == http.client.NOT_FOUND:
+            return "the server has no API: it needs api.keys"
+        return f"the server answers with {refused.code}"
+    return f"{failure.message} ({failure.code})"

@@ -141,8 +141,10 @@ class Administration:
     ) -> None:
         """End a user's subscriptions to a channel; to all of them where it is empty."""
         for each in self._sessions(user, client, session):
-            for name in (channel,) if channel else each.channels:
-                each.end_subscription(name, code, reason)
+            if channel:
+                each.end_subscription(channel, code, reason)
+            else:
+                each.end_subscriptions(code, reason)
 
     def disconnect(
         self,

@@ -15,6 +15,7 @@ from sennit.hub.namespace import (
     check_namespace_name,
     namespace_options,
 )
+from sennit.hub.payload import encode_payload
 from sennit.hub.procedure import Procedure
 from sennit.hub.raw import RawRoute
 from sennit.hub.request import SubscriptionOptions
@@ -217,7 +218,7 @@ class App:
             raise NotRunning("the app is not served: nothing can be published or asked yet")
         return self._hub
 
-    def publish(
+    def publish(  # noqa: PLR0913 - each option has a name of its own
         self,
         channel: str,
         data: Any,
@@ -228,6 +229,8 @@ class App:
         ephemeral: bool = False,
         exclude: str = "",
         delta: bool = False,
+        version: int = 0,
+        version_epoch: str = "",
     ) -> Deferred[StreamPosition]:
         """Publish to a channel; fires when the broker has the publication for good.
 
@@ -243,6 +246,9 @@ class App:
             ephemeral: it is for those who are there now, and is not kept.
             exclude: the id of a connection that does not get it; of what is not kept only.
             delta: clients that know how may be sent the difference to the one before.
+            version: a channel with history that has seen this version, or a later one, keeps what
+                it has; the answer is where it stands. 0 for none.
+            version_epoch: versions of another run are counted anew.
 
         Raises:
             NotRunning: at once, the app is not served.
@@ -260,9 +266,11 @@ class App:
             delta=delta,
         )
         administration = self.hub.administration
-        return Deferred.fromCoroutine(administration.publish(publication, idempotency_key))
+        return Deferred.fromCoroutine(
+            administration.publish(publication, idempotency_key, version, version_epoch)
+        )
 
-    def broadcast(
+    def broadcast(  # noqa: PLR0913 - each option has a name of its own
         self,
         channels: Iterable[str],
         data: Any,
@@ -272,6 +280,8 @@ class App:
         info: ClientInfo | None = None,
         ephemeral: bool = False,
         delta: bool = False,
+        version: int = 0,
+        version_epoch: str = "",
     ) -> Deferred[list[StreamPosition | ReplyError]]:
         """Publish the same to several channels, as :meth:`publish` does to one.
 
@@ -287,7 +297,7 @@ class App:
         )
         administration = self.hub.administration
         return Deferred.fromCoroutine(
-            administration.broadcast(channels, publication, idempotency_key)
+            administration.broadcast(channels, publication, idempotency_key, version, version_epoch)
         )
 
     def subscribe(
@@ -447,6 +457,7 @@ class App:
         *,
         expire_at: float | None = None,
         expired: bool = False,
+        info: Any = None,
         client: str = "",
     ) -> None:
         """Set when the connections of a user end unless they are renewed.
@@ -455,10 +466,16 @@ class App:
             user: whose.
             expire_at: in seconds since 1970; ``None`` for never.
             expired: end them now, with 3005, on which clients come back with a new token.
+            info: shown to others from their next subscription on: any JSON value, or JSON as
+                ``bytes``; ``None`` for what it was.
             client: the id of the only connection that is meant; empty for all.
 
         Raises:
             NotRunning: the app is not served.
+            TypeError: ``info`` has no JSON form.
             ReplyError: 110, the time has passed.
         """
-        self.hub.administration.refresh(user, expire_at=expire_at, expired=expired, client=client)
+        shown = None if info is None else encode_payload(info, binary=False)
+        self.hub.administration.refresh(
+            user, expire_at=expire_at, expired=expired, info=shown, client=client
+        )

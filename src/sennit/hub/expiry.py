@@ -11,6 +11,8 @@ from sennit.model.code import ErrorCode, reply_error
 
 __all__ = ["GRACE", "Expiry", "time_left"]
 
+_LONGEST = 2**32 - 1
+"""Seconds: the protocol has no number for more, so that who is far from the end asks again."""
 GRACE = 25.0
 """Seconds that a client has after the end to renew what has ended."""
 
@@ -19,8 +21,8 @@ def time_left(expire_at: float | None, now: float) -> int | None:
     """Return the whole seconds that are left, as clients are told them.
 
     Returns:
-        At least 1, since clients would ask again and again after a 0; ``None`` where there is no
-        end.
+        At least 1, since clients would ask again and again after a 0, and at most what has a place
+        in the protocol; ``None`` where there is no end.
 
     Raises:
         ReplyError: 110, it is over.
@@ -29,7 +31,7 @@ def time_left(expire_at: float | None, now: float) -> int | None:
         return None
     if expire_at <= now:
         raise reply_error(ErrorCode.EXPIRED)
-    return math.ceil(expire_at - now)
+    return math.ceil(min(expire_at - now, _LONGEST))
 
 
 class Expiry:

@@ -230,6 +230,11 @@ class Session:
         else:
             self.end(disconnect(DisconnectCode.INSUFFICIENT_STATE, reason))
 
+    def end_subscriptions(self, code: int = UnsubscribeCode.SERVER, reason: str = "") -> None:
+        """End every subscription, those that are about to be made too."""
+        for channel in list(self._subscriptions):
+            self.end_subscription(channel, code, reason)
+
     # -- for protocols: the connection -----------------------------------------------------------
 
     def connect(

@@ -169,6 +169,7 @@ class Node:
                 configuration.api,
                 methods,
                 configuration.limits.max_body,
+                self.check_open,
                 lambda: describe_api(version()),
             )
             root.place("/api", api)

@@ -35,6 +35,7 @@ _STATUSES = {
     ErrorCode.CONCURRENT_PAGINATION: 409,
 }
 """Statuses of errors in the mode ``transport``; 400 for any other."""
+_SERVER_ERROR = 500
 _JSON = "application/json"
 _encoder = msgspec.json.Encoder()
 
@@ -51,15 +52,19 @@ class ApiSettings:
             ``X-Centrifugo-Error-Mode: transport``.
 
     Raises:
-        ConfigurationError: a key is empty.
+        ConfigurationError: a key is empty, or cannot be said in a header.
     """
 
     keys: tuple[str, ...] = ()
     error_mode: ErrorMode = "body"
 
     def __post_init__(self) -> None:
-        if not all(self.keys):
-            raise ConfigurationError("an api key is not empty")
+        for key in self.keys:
+            if not key:
+                raise ConfigurationError("an api key is not empty")
+            if not (key.isascii() and key.isprintable()) or key != key.strip():
+                # No header could carry it. It is a secret, so it is not repeated here.
+                raise ConfigurationError("an api key is printable ASCII, with no space around it")
 
 
 class Api(Resource):
@@ -69,6 +74,7 @@ class Api(Resource):
         settings: the keys.
         methods: what can be called.
         max_body: bytes of a request's body.
+        check_open: raises ``HandshakeError`` as long as nothing can be called.
         describe: makes the OpenAPI description.
     """
 
@@ -77,6 +83,7 @@ class Api(Resource):
         settings: ApiSettings,
         methods: ApiMethods,
         max_body: int,
+        check_open: Callable[[], None],
         describe: Callable[[], bytes],
     ) -> None:
         Resource.__init__(self)
@@ -84,17 +91,18 @@ class Api(Resource):
         self._settings = settings
         self._methods = methods
         self._max_body = max_body
+        self._check_open = check_open
 
     def getChild(self, path: bytes, request: Request) -> Resource:  # noqa: ARG002 - Twisted's form
         """Return one method, whatever its name."""
-        name = path.decode("latin-1")
-        return _Method(name, self._settings, self._methods, self._max_body)
+        return self._method(path.decode("latin-1"))
 
-    def render(self, request: Request) -> bytes:
-        """Say that a method is needed."""
-        return _Method("", self._settings, self._methods, self._max_body).refuse(
-            request, 404, "name a method: POST /api/publish"
-        )
+    def render(self, request: Request) -> bytes | int:
+        """Answer as to a method of no name: there is none."""
+        return self._method("").render(request)
+
+    def _method(self, name: str) -> _Method:
+        return _Method(name, self._settings, self._methods, self._max_body, self._check_open)
 
 
 class _Description(Resource):
@@ -117,13 +125,19 @@ class _Method(Resource):
     isLeaf = True
 
     def __init__(
-        self, name: str, settings: ApiSettings, methods: ApiMethods, max_body: int
+        self,
+        name: str,
+        settings: ApiSettings,
+        methods: ApiMethods,
+        max_body: int,
+        check_open: Callable[[], None],
     ) -> None:
         Resource.__init__(self)
         self._name = name
         self._settings = settings
         self._methods = methods
         self._max_body = max_body
+        self._check_open = check_open
 
     def render(self, request: Request) -> bytes | int:
         """Check the request, and call."""
@@ -132,9 +146,9 @@ class _Method(Resource):
         try:
             asked = self._read(request)
         except HandshakeError as error:
-            return self.refuse(request, error.status, error.reason)
+            return _refuse(request, error)
         except ReplyError as error:
-            return self._finish(request, _failure(error))
+            return self._finish(request, ErrorAnswer.of(error))
         gone = request.notifyFinish()
         gone.addErrback(lambda _: None)
 
@@ -146,7 +160,7 @@ class _Method(Resource):
                 request.write(body)
                 request.finish()
 
-        Deferred.fromCoroutine(self._call(asked)).addCallback(done)
+        Deferred.fromCoroutine(self._methods.call(self._name, asked)).addCallback(done)
         return NOT_DONE_YET
 
     def _read(self, request: Request) -> Any:
@@ -157,30 +171,23 @@ class _Method(Resource):
             ReplyError: 104, there is no such method; 107, it is not asked like this.
         """
         if request.method != b"POST":
-            request.responseHeaders.setRawHeaders("Allow", ["POST"])
-            raise HandshakeError(405, "a method is called by POST")
-        body = request.content.read() if request.content is not None else b""
+            raise HandshakeError(405, "a method is called by POST", (("Allow", "POST"),))
+        self._check_open()
+        # A site of somebody else's takes bodies of any size.
+        content = request.content
+        body = b"" if content is None else content.read(self._max_body + 1)
         if len(body) > self._max_body:
             raise HandshakeError(413, f"a request has at most {self._max_body} bytes")
         form = REQUESTS.get(self._name)
-        if form is None:
+        if form is None or request.postpath:
             raise reply_error(ErrorCode.METHOD_NOT_FOUND)
         try:
+            body.decode()  # Of a payload, which is passed on as it is, the decoder leaves it out.
             return msgspec.json.decode(body or b"{}", type=form)
         except msgspec.ValidationError as error:
             raise reply_error(ErrorCode.BAD_REQUEST, f"bad request: {error}") from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise HandshakeError(400, f"the body is not JSON: {error}") from error
-
-    async def _call(self, asked: Any) -> Any:
-        """Return what was answered, or the error."""
-        try:
-            return await self._methods.call(self._name, asked)
-        except ReplyError as error:
-            return _failure(error)
-        except Exception:
-            _log.failure("the api method {name} failed", name=self._name)
-            return _failure(reply_error(ErrorCode.INTERNAL))
 
     def _is_allowed(self, request: Request) -> bool:
         headers = request.requestHeaders
@@ -198,18 +205,27 @@ class _Method(Resource):
         if not isinstance(outcome, ErrorAnswer):
             # A batch is answered without the envelope.
             whole = outcome if self._name == "batch" else {"result": outcome}
-            return answer(request, _encoder.encode(whole), kind=_JSON)
+            return self._write(request, whole)
         asked = request.requestHeaders.getRawHeaders(b"X-Centrifugo-Error-Mode", [b""])[0]
         if asked == b"transport" or self._settings.error_mode == "transport":
             status = _STATUSES.get(outcome.code, 400)  # type: ignore[call-overload]
-            return answer(request, _encoder.encode(outcome), status=status, kind=_JSON)
-        return answer(request, _encoder.encode({"error": outcome}), kind=_JSON)
+            return self._write(request, outcome, status)
+        return self._write(request, {"error": outcome})
 
-    def refuse(self, request: Request, status: int, why: str) -> bytes:
-        """Answer a request that is no call."""
-        body = _encoder.encode(ErrorAnswer(ErrorCode.BAD_REQUEST, why))
+    def _write(self, request: Request, whole: Any, status: int = 200) -> bytes:
+        try:
+            body = _encoder.encode(whole)
+        except UnicodeEncodeError:
+            # The application has a text with half a character in it. Nobody is to wait for ever.
+            _log.failure("the answer of the api method {name} is no JSON", name=self._name)
+            return self._finish(request, ErrorAnswer.of(reply_error(ErrorCode.INTERNAL)))
         return answer(request, body, status=status, kind=_JSON)
 
 
-def _failure(error: ReplyError) -> ErrorAnswer:
-    return ErrorAnswer(error.code, error.message)
+def _refuse(request: Request, error: HandshakeError) -> bytes:
+    """Answer a request that is no call."""
+    for name, value in error.headers:
+        request.responseHeaders.setRawHeaders(name, [value])
+    code = ErrorCode.INTERNAL if error.status >= _SERVER_ERROR else ErrorCode.BAD_REQUEST
+    body = _encoder.encode(ErrorAnswer(code, error.reason))
+    return answer(request, body, status=error.status, kind=_JSON)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta, Raw, Struct, field
 
+from sennit.errors import ReplyError
 from sennit.model.publication import HistoryPage, Publication, StreamPosition
 from sennit.protocols.centrifuge.reply import Client, PresenceReply, PresenceStatsReply
 
@@ -52,6 +53,11 @@ class ErrorAnswer(Struct, frozen=True):
 
     code: int
     message: str
+
+    @classmethod
+    def of(cls, error: ReplyError) -> ErrorAnswer:
+        """Return the words for an error."""
+        return cls(error.code, error.message)
 
 
 class EmptyResult(Struct, frozen=True):
@@ -183,7 +189,10 @@ class DisconnectRequest(_Target, frozen=True, kw_only=True):
 
 
 class RefreshRequest(_Target, frozen=True, kw_only=True):
-    """Set when a user's connections end; or, with ``expired``, end them, to come back renewed."""
+    """Set when a user's connections end; or, with ``expired``, end them, to come back renewed.
+
+    Without ``expire_at``, or with 0, they do not end.
+    """
 
     expired: bool = False
     expire_at: float | None = None
@@ -213,16 +222,16 @@ class Published(Struct, frozen=True, omit_defaults=True):
 
     offset: int
     data: Raw | None = None
-    b64data: str = ""
+    b64data: str | None = None
     info: Client | None = None
     tags: Mapping[str, str] = {}
 
     @classmethod
-    def of(cls, publication: Publication, encoded: str) -> Published:
+    def of(cls, publication: Publication, encoded: str | None) -> Published:
         """Return the words for a publication; ``encoded`` where it is not JSON."""
         return cls(
             publication.offset,
-            None if encoded else Raw(publication.data),
+            Raw(publication.data) if encoded is None else None,
             encoded,
             None if publication.info is None else Client.of(publication.info),
             publication.tags,

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
 
 from sennit.errors import Disconnect, ReplyError
 from sennit.hub.hub import Hub
@@ -49,6 +50,8 @@ from sennit.web.api_message import (
 
 __all__ = ["ApiMethods"]
 
+_log = Logger(namespace="sennit.api")
+
 
 @dataclass(frozen=True, slots=True)
 class ApiMethods:
@@ -65,12 +68,14 @@ class ApiMethods:
     version: str
 
     async def call(self, name: str, request: Any) -> Any:
-        """Call a method with its request, and return its result.
-
-        Raises:
-            ReplyError: as the method answers.
-        """
-        return await _METHODS[name](self, request)
+        """Call a method with its request, and return its result, or an ``ErrorAnswer``."""
+        try:
+            return await _METHODS[name](self, request)
+        except ReplyError as error:
+            return ErrorAnswer.of(error)
+        except Exception:
+            _log.failure("the api method {name} failed", name=name)
+            return ErrorAnswer.of(reply_error(ErrorCode.INTERNAL))
 
     # -- publishing ------------------------------------------------------------------------------
 
@@ -132,7 +137,7 @@ class ApiMethods:
         """Set when a user's connections end."""
         self.hub.administration.refresh(
             request.user,
-            expire_at=request.expire_at,
+            expire_at=request.expire_at or None,
             expired=request.expired,
             info=_payload(request.info, ""),
             client=request.client,
@@ -209,9 +214,11 @@ class ApiMethods:
     async def _reply(self, command: Mapping[str, Raw]) -> dict[str, Any]:
         try:
             name, asked = _command(command)
-            return {name: await self.call(name, asked)}
         except ReplyError as error:
-            return {"error": ErrorAnswer(error.code, error.message)}
+            return {"error": ErrorAnswer.of(error)}
+        # One that fails, however it does, leaves the others their replies.
+        outcome = await self.call(name, asked)
+        return {"error" if isinstance(outcome, ErrorAnswer) else name: outcome}
 
 
 _METHODS: Mapping[str, Callable[[ApiMethods, Any], Coroutine[Any, Any, Any]]] = {
@@ -232,7 +239,7 @@ def _command(command: Mapping[str, Raw]) -> tuple[str, Any]:
         raise reply_error(ErrorCode.METHOD_NOT_FOUND)
     try:
         return name, msgspec.json.decode(body, type=REQUESTS[name])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise reply_error(ErrorCode.BAD_REQUEST, f"bad request: {error}") from error
 
 
@@ -251,7 +258,7 @@ def _publication(channel: str, request: PublishRequest | BroadcastRequest) -> Pu
 
 def _outcome(outcome: StreamPosition | ReplyError) -> Outcome:
     if isinstance(outcome, ReplyError):
-        return Outcome(error=ErrorAnswer(outcome.code, outcome.message))
+        return Outcome(error=ErrorAnswer.of(outcome))
     return Outcome(PublishResult.of(outcome))
 
 
@@ -289,10 +296,10 @@ def _payload(value: Raw, encoded: str) -> bytes | None:
         raise reply_error(ErrorCode.BAD_REQUEST, f"not base64: {error}") from error
 
 
-def _encoded(data: bytes) -> str:
-    """Return a payload in base64 if it is not JSON, else nothing."""
+def _encoded(data: bytes) -> str | None:
+    """Return a payload in base64 if it is not JSON; ``None`` if it is."""
     try:
-        encode_payload(data)
+        encode_payload(bytes(data))  # without its type, which would let anything pass
     except TypeError:
         return base64.b64encode(data).decode()
-    return ""
+    return None

@@ -35,7 +35,8 @@ def describe_api(version: str) -> bytes:
                     "description": "Publishing, and reaching into users and channels.",
                     "license": {"name": "MIT", "identifier": "MIT"},
                 },
-                "servers": [{"url": "/api"}],
+                # Seen from the description, wherever the app is mounted.
+                "servers": [{"url": "../api"}],
                 "security": [{"key": []}, {"header": []}, {"query": []}],
                 "paths": {
                     f"/{name}": {
