@@ -73,6 +73,8 @@ def test_a_token_for_a_subscription(tmp_path: Path) -> None:
     [
         (rsa.generate_private_key(65537, 2048), ("RS256", "RS512")),
         (ec.generate_private_key(ec.SECP256R1()), ("ES256",)),
+        (ec.generate_private_key(ec.SECP384R1()), ("ES384",)),
+        (ec.generate_private_key(ec.SECP521R1()), ("ES512",)),
     ],
 )
 def test_a_private_key(tmp_path: Path, key: Any, algorithms: tuple[str, ...]) -> None:
@@ -123,7 +125,7 @@ def test_looking_at_a_token() -> None:
         (jwt.encode({"sub": "ann"}, SECRET + "x"), "it is not good: Signature verification failed"),
         (jwt.encode({"sub": "ann", "exp": 1}, SECRET), "it is not good: the token has expired"),
         (jwt.encode({"sub": 1, "x": 1}, SECRET), "it is not good: Expected `str`, got `int`"),
-        (jwt.encode({"sub": "ann"}, "", "none"), "it is not good: there is no key for none"),
+        (jwt.encode({"sub": "ann"}, "", "none"), "it is not good: there is no key for 'none'"),
     ],
 )
 def test_a_bad_token(token: str, words: str) -> None:
@@ -132,6 +134,25 @@ def test_a_bad_token(token: str, words: str) -> None:
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"sennit: {words}")
     assert result.stderr.count("\n") == 1
+
+
+def test_an_address_that_gives_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said which, and why."""
+    monkeypatch.setenv("SENNIT_TOKENS_JWKS_URL", "http://127.0.0.1:1/keys")
+    key = ec.generate_private_key(ec.SECP256R1())
+    result = run(jwt.encode({"sub": "ann"}, key, "ES256"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("sennit: http://127.0.0.1:1/keys gives no keys: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_key_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said which."""
+    good = made("--user", "ann")
+    monkeypatch.setenv("SENNIT_TOKENS_RSA_PUBLIC_KEY", "no key")
+    result = run(good)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "rsa_public_key is not a public key in PEM" in result.stderr
 
 
 def test_misuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,6 +150,16 @@ def test_claims_that_cannot_be(claims: dict[str, Any]) -> None:
     assert type(why) is InvalidTokenError
 
 
+@pytest.mark.parametrize(
+    "claim", ["sub", "exp", "nbf", "aud", "expire_at", "b64info", "channel", "channels", "subs"]
+)
+def test_a_claim_that_is_null(claim: str) -> None:
+    """It is one that is not there: not every language can leave one out."""
+    found = credentials({"sub": "ann", "info": {"a": None}, claim: None})
+    assert found.user == ("" if claim == "sub" else "ann")
+    assert (found.info, found.expire_at, found.subscriptions) == (b'{"a":null}', None, {})
+
+
 def test_audience_and_issuer() -> None:
     """They count where they are configured."""
     wanted = {"audience": "chat", "issuer": "us"}
@@ -217,6 +227,8 @@ def test_shared_secrets(algorithm: str) -> None:
     [
         (RSA_KEY, "rsa_public_key", ["RS256", "RS384", "RS512"]),
         (EC_KEY, "ecdsa_public_key", ["ES256"]),
+        (ec.generate_private_key(ec.SECP384R1()), "ecdsa_public_key", ["ES384"]),
+        (ec.generate_private_key(ec.SECP521R1()), "ecdsa_public_key", ["ES512"]),
     ],
 )
 def test_public_keys(key: Any, option: str, algorithms: Sequence[str]) -> None:
@@ -278,19 +290,61 @@ def test_what_is_no_token_of_ours(token: str) -> None:
 
 def test_payloads_that_are_none() -> None:
     """A signed payload that is no object of claims is a bad token."""
-    for payload in (b"[]", b"1", b"not JSON", b'{"sub": "\xff"}', b"[" * 5000):
+    deep = b"[" * 20_000 + b"]" * 20_000
+    nested = (b'{"x":%b}' % deep, b'{"info":%b}' % deep, b'{"meta":{"x":%b}}' % deep)
+    for payload in (b"[]", b"1", b"null", b"not JSON", b'{"sub": "\xff"}', b"[" * 5000, *nested):
         token = jwt.PyJWS().encode(payload, SECRET)
         assert type(refused(reader().credentials, token)) is InvalidTokenError
 
 
-@pytest.mark.parametrize("option", ["rsa_public_key", "ecdsa_public_key"])
 @pytest.mark.parametrize(
-    "text", ["no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"]
+    ("option", "kind", "other"),
+    [
+        ("rsa_public_key", "of RSA", EC_KEY),
+        ("ecdsa_public_key", "on the curve P-256, P-384 or P-521", RSA_KEY),
+    ],
 )
-def test_a_public_key_that_is_none(option: str, text: str) -> None:
-    """It is refused when the server starts."""
-    with pytest.raises(ConfigurationError, match=f"{option} is not a public key in PEM"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no key",
+        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+        pem(ED_KEY),
+        pem(ec.generate_private_key(ec.SECP256K1())),
+        None,
+    ],
+)
+def test_a_public_key_that_is_none(option: str, kind: str, other: Any, text: str | None) -> None:
+    """It is refused when the server starts, and so is the other family's."""
+    with pytest.raises(ConfigurationError, match=f"{option} is not a public key in PEM, {kind}"):
+        reader(**{option: pem(other) if text is None else text})
+
+
+@pytest.mark.parametrize(
+    ("option", "key"), [("rsa_public_key", RSA_KEY), ("ecdsa_public_key", EC_KEY)]
+)
+def test_a_private_key_in_a_public_ones_place(option: str, key: Any) -> None:
+    """It is refused: who only checks tokens should not be able to make them."""
+    text = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+    with pytest.raises(ConfigurationError, match=f"{option} is a private key"):
         reader(**{option: text})
+
+
+def test_a_public_key_in_the_secrets_place() -> None:
+    """It is refused, since everybody could sign with it."""
+    with pytest.raises(ConfigurationError, match="hmac_secret is a key in PEM"):
+        reader(hmac_secret=pem(RSA_KEY))
+
+
+def test_an_address_that_is_none() -> None:
+    """It is refused when the configuration is read."""
+    for address in ("id.example/keys", "ftp://id.example/keys"):
+        with pytest.raises(ConfigurationError, match="jwks_url begins with"):
+            TokenSettings(jwks_url=address)
 
 
 # -- a set of keys at an address -----------------------------------------------------------------
@@ -358,6 +412,36 @@ def test_an_algorithm_that_the_key_names() -> None:
     for key_id in ("x", "enc", "o", "r", "broken", ""):
         with pytest.raises(InvalidTokenError):
             outcome(address.begin(RSA_KEY, "RS512", key_id))
+
+
+def test_keys_that_share_an_id() -> None:
+    """They are told apart by their algorithms."""
+    address = Address(published(RSA_KEY, "k"), published(EC_KEY, "k"), published(ED_KEY, "k"))
+    for key, algorithm in ((RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA")):
+        assert outcome(address.begin(key, algorithm, "k")).user == "ann"
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"), [(RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA")]
+)
+def test_a_private_key_that_is_published(key: Any, algorithm: str) -> None:
+    """Whoever has read it could sign with it: it is not used, and the log says so."""
+    described = jwt.get_algorithm_by_name(algorithm).to_jwk(key)
+    address = Address({**json.loads(described), "kid": "k"})
+    with LogKeeper() as log:
+        with pytest.raises(InvalidTokenError, match="there is no key"):
+            outcome(address.begin(key, algorithm, "k"))
+        assert len(log.events) == 1
+
+
+@pytest.mark.parametrize("algorithm", ["none", "PS256", "HS256", "dir", ""])
+def test_an_algorithm_of_no_public_key(algorithm: str) -> None:
+    """Nothing is fetched for it."""
+    address = Address(published(RSA_KEY, "r"))
+    made = reader(remote=address.set, hmac_secret="")
+    token = forged({"alg": algorithm, "kid": "r"}, {"sub": "ann"}, b"x" * 256)
+    assert type(refused(made.credentials, token)) is InvalidTokenError
+    assert address.asked == 0
 
 
 def test_a_new_key_is_fetched() -> None:

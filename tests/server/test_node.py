@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import Clock
 
 from sennit.brokers.memory import MemoryBroker
-from sennit.errors import ConfigurationError, HandshakeError, NotRunning
+from sennit.errors import ConfigurationError, Disconnect, HandshakeError, NotRunning, ReplyError
 from sennit.hub.app import App
 from sennit.hub.namespace import NamespaceOptions
+from sennit.hub.setting import TokenSettings
 from sennit.interfaces import PublicationSink
 from sennit.model.request import ConnectionRequest
 from sennit.net.reception import Reception
@@ -27,6 +30,8 @@ from sennit.web.page import File, page_folder
 from tests.double import LogKeeper, outcome
 
 NEWS = Configuration(namespaces={"news": NamespaceOptions()})
+UNASKED: Any = None
+"""A session that nobody looks at, since a token was refused before."""
 
 
 class SlowBroker(MemoryBroker):
@@ -294,3 +299,32 @@ def test_nothing_is_logged() -> None:
         outcome(start(node))
         outcome(stop(node))
     assert log.events == []
+
+
+def test_keys_at_an_address_are_fetched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections and subscriptions share them, unless subscriptions have keys of their own."""
+    asked: list[str] = []
+
+    def fetch(url: str) -> Deferred[bytes]:
+        asked.append(url)
+        return succeed(b'{"keys": []}')
+
+    monkeypatch.setattr(node_module, "fetcher", lambda _: fetch)
+    token = jwt.encode({"sub": "ann"}, ec.generate_private_key(ec.SECP256R1()), "ES256")
+    one = TokenSettings(jwks_url="https://id.example/")
+    other = TokenSettings(jwks_url="https://other.example/")
+    for subscription, expected in ((TokenSettings(), [one]), (other, [one, other])):
+        asked.clear()
+        configuration = Configuration(tokens=one, subscription_tokens=subscription)
+        tokens = Node(App(), Clock(), configuration).hub.tokens
+        assert tokens is not None
+        with pytest.raises(Disconnect):
+            outcome(Deferred.fromCoroutine(tokens.connect(token)))
+        with pytest.raises(ReplyError):
+            outcome(Deferred.fromCoroutine(tokens.subscribe(token, "a", UNASKED)))
+        assert asked == [settings.jwks_url for settings in expected]
+
+
+def test_without_keys_there_are_no_tokens() -> None:
+    """What clients show is the handlers' affair then."""
+    assert Node(App(), Clock(), Configuration()).hub.tokens is None

@@ -7,6 +7,7 @@ import time
 import urllib.request
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def _signing_key(file: Path | None, settings: TokenSettings) -> tuple[Any, tuple
         text = file.read_bytes()
     except OSError as error:
         raise Misuse(f"{file} cannot be read: {error.strerror}") from error
-    for names in (RSA, ECDSA):
+    for names in (RSA, *((name,) for name in ECDSA)):  # A curve goes with one of them alone.
         try:
             return jwt.get_algorithm_by_name(names[0]).prepare_key(text), names
         except (ValueError, TypeError, jwt.PyJWTError):
@@ -164,20 +165,30 @@ def _look(token: str, configuration: Configuration) -> str:
     settings = _settings(configuration, claims)
     if not settings.has_keys:
         raise Misuse("there is no key to check it by: see the reference, [tokens]")
-    remote = JsonWebKeys(settings.jwks_url, _get, Clock()) if settings.jwks_url else None
-    reader = TokenReader(settings, KeyRing(settings, remote), time.time)
+    problems: list[OSError] = []
+    remote = JsonWebKeys(settings.jwks_url, partial(_get, problems), Clock())
+    try:
+        keys = KeyRing(settings, remote if settings.jwks_url else None)
+    except ConfigurationError as error:
+        raise Misuse(str(error)) from error
+    reader = TokenReader(settings, keys, time.time)
     read = reader.subscription if claims.get("channel") else reader.credentials
     reading: Deferred[Any] = Deferred.fromCoroutine(read(token))
     failures: list[Failure] = []
     reading.addErrback(failures.append)  # at once: there is nothing here that waits
+    for problem in problems:
+        raise Complaint(f"{settings.jwks_url} gives no keys: {problem}")
     for failure in failures:
         failure.trap(InvalidTokenError, ReplyError)
         raise Complaint(f"it is not good: {failure.value}")
     return msgspec.json.format(msgspec.json.encode(claims), indent=2).decode()
 
 
-def _get(url: str) -> Deferred[bytes]:
-    if not url.startswith(("http://", "https://")):
-        raise Misuse(f"{url} is not an address of the web")
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - it was looked at
-        return succeed(answer.read(_LIMIT))
+def _get(problems: list[OSError], url: str) -> Deferred[bytes]:
+    """Get a document, and note why it could not be had."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - one of the web
+            return succeed(answer.read(_LIMIT))
+    except OSError as error:
+        problems.append(error)
+        raise

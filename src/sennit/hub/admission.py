@@ -180,7 +180,8 @@ class Admission:
         options = self._granted or await self._permit(namespace)
         await self._session.parted(name)
         self._check(subscription)
-        ttl = time_left(options.expire_at, self._hub.now())
+        over = ErrorCode.TOKEN_EXPIRED if self._shows_token() else ErrorCode.EXPIRED
+        ttl = time_left(options.expire_at, self._hub.now(), over)
         self._expire_at = options.expire_at
         self._agree(subscription, namespace, options)
         await call("subscribing at the broker", subscription.channel.register, subscription)
@@ -197,6 +198,9 @@ class Admission:
             raise disconnect(DisconnectCode.INSUFFICIENT_STATE)
         return replace(result, ttl=ttl, delta=subscription.key.delta != DeltaState.NONE)
 
+    def _shows_token(self) -> bool:
+        return bool(self._request.token) and self._hub.tokens is not None
+
     async def _permit(self, namespace: Namespace) -> SubscriptionOptions:
         """Decide whether the client may subscribe (section 10), and how.
 
@@ -205,7 +209,7 @@ class Admission:
             Disconnect: 3500, its token is another's; or what the handler says.
         """
         channel, user = self._request.channel, self._session.user
-        if self._request.token and self._hub.tokens is not None:
+        if self._hub.tokens is not None and self._shows_token():
             return await self._hub.tokens.subscribe(self._request.token, channel, self._session)
         if is_private(channel):
             raise reply_error(ErrorCode.PERMISSION_DENIED)

@@ -35,13 +35,14 @@ class Entry:
         request: what it says.
     """
 
-    __slots__ = ("_admissions", "_hub", "_request", "_session")
+    __slots__ = ("_admissions", "_hub", "_over", "_request", "_session")
 
     def __init__(self, hub: Hub, session: Session, request: ConnectRequest) -> None:
         self._hub = hub
         self._session = session
         self._request = request
         self._admissions: list[Admission] = []
+        self._over = ErrorCode.EXPIRED
 
     async def make(self, answer: Callable[[ConnectResult], None]) -> None:
         """Let the client in; see :meth:`sennit.hub.session.Session.connect`."""
@@ -54,9 +55,11 @@ class Entry:
         session.enter(credentials)
         try:
             results = await self._subscribe(credentials)
+            # Others of the user may have come in meanwhile, and the end of it all may have come.
+            self._hub.check_room_for(credentials.user)
+            ttl = session.renew(credentials.expire_at, self._over)
             session.connected = True
             self._hub.add_session(session)
-            ttl = session.renew(credentials.expire_at)
             answer(ConnectResult(session.id, credentials.data, results, ttl))
         except BaseException:
             for admission in self._admissions:
@@ -70,11 +73,15 @@ class Entry:
 
         Raises:
             Disconnect: 3500, its token is not good; 3501, it has none, and needs one.
-            ReplyError: 109, its token has expired; 110, what it would be is over.
+            ReplyError: 109, its token has expired; 110, it has none, and what it would be is over.
         """
         request, tokens, handler = self._request, self._hub.tokens, self._hub.app.connect_handler
         if tokens is not None and request.token:
-            request = replace(request, credentials=await tokens.connect(request.token))
+            shown = await tokens.connect(request.token)
+            request = replace(request, credentials=shown)
+            if shown is not None:
+                self._session.token_user = shown.user
+                self._over = ErrorCode.TOKEN_EXPIRED
         credentials = request.credentials
         if handler is not None:
             answer: Credentials | None = await self._hub.handlers.call(
@@ -85,7 +92,7 @@ class Entry:
             if tokens is not None and not tokens.allow_anonymous:
                 raise disconnect(DisconnectCode.BAD_REQUEST, "bad request: connect without token")
             credentials = Credentials()
-        time_left(credentials.expire_at, self._hub.now())  # which refuses what is over
+        time_left(credentials.expire_at, self._hub.now(), self._over)  # which refuses what is over
         return credentials
 
     async def _subscribe(self, credentials: Credentials) -> dict[str, SubscribeResult]:

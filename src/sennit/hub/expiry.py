@@ -17,20 +17,28 @@ GRACE = 25.0
 """Seconds that a client has after the end to renew what has ended."""
 
 
-def time_left(expire_at: float | None, now: float) -> int | None:
+def time_left(
+    expire_at: float | None, now: float, code: ErrorCode = ErrorCode.EXPIRED
+) -> int | None:
     """Return the whole seconds that are left, as clients are told them.
+
+    Args:
+        expire_at: the end, in seconds since 1970; ``None`` for never.
+        now: the time.
+        code: the error where it is over: after 109 clients fetch another token and come back,
+            after 110 they do not.
 
     Returns:
         At least 1, since clients would ask again and again after a 0, and at most what has a place
         in the protocol; ``None`` where there is no end.
 
     Raises:
-        ReplyError: 110, it is over.
+        ReplyError: 110, or the other code: it is over.
     """
     if expire_at is None:
         return None
     if expire_at <= now:
-        raise reply_error(ErrorCode.EXPIRED)
+        raise reply_error(code)
     return math.ceil(min(expire_at - now, _LONGEST))
 
 

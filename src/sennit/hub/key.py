@@ -31,6 +31,12 @@ RSA = ("RS256", "RS384", "RS512")
 ECDSA = ("ES256", "ES384", "ES512")
 _FAMILIES: Mapping[str, Sequence[str]] = {"RSA": RSA, "EC": ECDSA, "OKP": ("EdDSA",)}
 """The algorithms of a JSON Web Key by its ``kty``. Shared secrets have no place among them."""
+_PUBLIC = frozenset(name for names in _FAMILIES.values() for name in names)
+
+_KINDS: Mapping[str, str] = {
+    "rsa_public_key": "of RSA",
+    "ecdsa_public_key": "on the curve P-256, P-384 or P-521",
+}
 
 _LIFETIME = 3600.0
 """Seconds until a set of keys is fetched again."""
@@ -62,18 +68,18 @@ class KeyRing:
             written down.
 
     Raises:
-        ConfigurationError: a public key is none.
+        ConfigurationError: a public key is none, or is a private one; the secret is a key.
     """
 
     def __init__(self, settings: TokenSettings, remote: JsonWebKeys | None) -> None:
         self._remote = remote
         self._keys: list[Key] = []
         if settings.hmac_secret:
-            self._keys.append(Key(settings.hmac_secret.encode(), HMAC))
+            self._keys.append(_shared_secret(settings.hmac_secret))
         for option, algorithms in (("rsa_public_key", RSA), ("ecdsa_public_key", ECDSA)):
             text = getattr(settings, option)
             if text:
-                self._keys.append(Key(_public_key(option, text, algorithms[0]), algorithms))
+                self._keys.append(_public_key(option, text, algorithms))
 
     async def key_for(self, algorithm: str, key_id: str) -> Key | None:
         """Return the key for a token whose header says this; ``None`` if there is none.
@@ -81,16 +87,37 @@ class KeyRing:
         Raises:
             ReplyError: 100, the set of keys cannot be fetched at the moment.
         """
-        if self._remote is not None and algorithm not in HMAC:
-            return await self._remote.key_for(key_id)
+        if self._remote is not None and algorithm in _PUBLIC:
+            return await self._remote.key_for(algorithm, key_id)
         return next((key for key in self._keys if algorithm in key.algorithms), None)
 
 
-def _public_key(option: str, text: str, algorithm: str) -> Any:
+def _shared_secret(text: str) -> Key:
     try:
-        return jwt.get_algorithm_by_name(algorithm).prepare_key(text)
-    except (ValueError, TypeError, jwt.PyJWTError) as error:
-        raise ConfigurationError(f"{option} is not a public key in PEM: {error}") from error
+        return Key(jwt.get_algorithm_by_name(HMAC[0]).prepare_key(text), HMAC)
+    except jwt.PyJWTError as error:
+        # A public key is known to everybody: whoever has it could sign.
+        raise ConfigurationError("hmac_secret is a key in PEM, which is no secret") from error
+
+
+def _public_key(option: str, text: str, algorithms: Sequence[str]) -> Key:
+    material: Any = None
+    fitting: list[str] = []
+    for name in algorithms:  # An elliptic curve goes with one of them alone.
+        try:
+            material = jwt.get_algorithm_by_name(name).prepare_key(text)
+            fitting.append(name)
+        except (ValueError, TypeError, jwt.PyJWTError):
+            continue
+    if not fitting:
+        raise ConfigurationError(f"{option} is not a public key in PEM, {_KINDS[option]}")
+    if _is_private(material):
+        raise ConfigurationError(f"{option} is a private key; its public half belongs here")
+    return Key(material, fitting)
+
+
+def _is_private(material: Any) -> bool:
+    return hasattr(material, "private_bytes")
 
 
 class _Document(msgspec.Struct):
@@ -115,31 +142,32 @@ class JsonWebKeys:
         self._url = url
         self._fetch = fetch
         self._clock = clock
-        self._keys: dict[str, Key] = {}
+        self._keys: dict[tuple[str, str], Key] = {}
         self._fetched: float | None = None
         self._tried: float | None = None
         self._failing = False
         self._waiting: list[Deferred[None]] | None = None
 
-    async def key_for(self, key_id: str) -> Key | None:
-        """Return the key of this id; ``None`` if there is none.
+    async def key_for(self, algorithm: str, key_id: str) -> Key | None:
+        """Return the key of this id for this algorithm; ``None`` if there is none.
 
         Raises:
             ReplyError: 100, the set was never fetched, and cannot be now.
         """
-        if self._is_due(key_id):
+        wanted = (algorithm, key_id)
+        if self._is_due(wanted):
             await self._refresh()
         if self._fetched is None:
             raise reply_error(ErrorCode.INTERNAL, "tokens cannot be checked at the moment")
-        return self._keys.get(key_id)
+        return self._keys.get(wanted)
 
-    def _is_due(self, key_id: str) -> bool:
+    def _is_due(self, wanted: tuple[str, str]) -> bool:
         now = self._clock.seconds()
         if self._waiting is not None:
-            return self._fetched is None or key_id not in self._keys
+            return self._fetched is None or wanted not in self._keys
         if self._tried is not None and now - self._tried < _PAUSE:
             return False
-        return self._fetched is None or key_id not in self._keys or now - self._fetched > _LIFETIME
+        return self._fetched is None or wanted not in self._keys or now - self._fetched > _LIFETIME
 
     def _refresh(self) -> Deferred[None]:
         """Fetch, or wait for the one who does; fires in any case."""
@@ -156,7 +184,12 @@ class JsonWebKeys:
     async def _load(self) -> None:
         try:
             document = msgspec.json.decode(await self._fetch(self._url), type=_Document)
-            keys = {key_id: key for each in document.keys for key_id, key in _read(each)}
+            keys = {
+                (algorithm, key_id): key
+                for each in document.keys
+                for key_id, key in _read(each)
+                for algorithm in key.algorithms
+            }
         except Exception as error:
             # Once for each time that it begins to fail: every token would say it again.
             if not self._failing:
@@ -186,5 +219,8 @@ def _read(values: dict[str, Any]) -> Iterator[tuple[str, Key]]:
         key = jwt.PyJWK(values, algorithm=algorithms[0]).key
     except (ValueError, TypeError, jwt.PyJWTError) as error:
         _log.warn("a key cannot be used: {error}", error=error)
+        return
+    if _is_private(key):
+        _log.warn("a key cannot be used: it is a private one, which everybody can read there")
         return
     yield str(values.get("kid", "")), Key(key, algorithms)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError
 
+from sennit.errors import ReplyError
 from sennit.hub.request import Credentials, RefreshRequest, SubscriptionOptions
 from sennit.model.code import DisconnectCode, ErrorCode, disconnect, reply_error
 
@@ -47,20 +48,27 @@ class Renewal:
         if not self._token:
             raise disconnect(DisconnectCode.BAD_REQUEST, "bad request: refresh without token")
         session = self._session
-        credentials = None
+        shown = None
         if tokens is not None:
-            credentials = await tokens.refresh(self._token, session)
+            shown = await tokens.refresh(self._token, session)
+        credentials = shown
         if handler is not None:
-            request = RefreshRequest(token=self._token, credentials=credentials)
+            request = RefreshRequest(token=self._token, credentials=shown)
             answer = await self._hub.handlers.call(
                 "on_refresh", handler, session, request, convert=_answer_of(Credentials)
             )
-            credentials = answer or credentials
+            credentials = answer or shown
         if credentials is None:
             raise reply_error(ErrorCode.EXPIRED)
         if session.ended:
             raise CancelledError
-        return session.renew(credentials.expire_at)
+        try:
+            return session.renew(credentials.expire_at)
+        except ReplyError:
+            if credentials is not shown:
+                raise
+            # The handler took longer than the token was good.
+            raise disconnect(DisconnectCode.CONNECTION_EXPIRED) from None
 
     async def subscription(self, channel: str) -> int | None:
         """Renew a subscription, and return the seconds until it ends; ``None`` for never.
@@ -97,6 +105,8 @@ class Renewal:
             options = answer or options
         if options is None:
             raise reply_error(ErrorCode.EXPIRED)
+        if not session.is_subscribed(channel):  # not any more, or not yet
+            raise reply_error(ErrorCode.PERMISSION_DENIED)
         return session.renew_subscription(channel, options.expire_at)
 
 

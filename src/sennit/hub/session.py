@@ -59,6 +59,7 @@ class Session:
         info: the client as others see it.
         request: the HTTP request that the connection began with.
         protocol: ``"centrifuge"`` or ``"raw"``.
+        token_user: the user id of its connection token; ``None`` where it has shown none.
         secret: what a client that speaks by requests of its own says with each; else empty.
         connected: whether ``on_connect`` has let it in.
         ended: whether it is over, or about to be.
@@ -83,6 +84,7 @@ class Session:
         "protocol",
         "request",
         "secret",
+        "token_user",
         "transport",
         "user",
     )
@@ -103,6 +105,7 @@ class Session:
         self.protocol = protocol
         self.secret = ""
         self.user = ""
+        self.token_user: str | None = None
         self.info = ClientInfo("", self.id)
         self._state: dict[str, Any] | None = None
         self.connected = False
@@ -260,16 +263,16 @@ class Session:
         """Put off the connection's end, and return the seconds until it; ``None`` for never."""
         return Deferred.fromCoroutine(Renewal(self._hub, self, token).connection())
 
-    def renew(self, expire_at: float | None) -> int | None:
+    def renew(self, expire_at: float | None, code: ErrorCode = ErrorCode.EXPIRED) -> int | None:
         """Set when the connection ends unless it is renewed, in seconds since 1970.
 
         Returns:
             The seconds until then, at least 1; ``None`` for never.
 
         Raises:
-            ReplyError: 110, it is over already.
+            ReplyError: 110, or the other code: it is over already.
         """
-        ttl = time_left(expire_at, self._hub.now())
+        ttl = time_left(expire_at, self._hub.now(), code)
         if self._expiry is None and expire_at is not None:
             self._expiry = Expiry(self._hub.clock, self._hub.now, self._expired)
         if self._expiry is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sennit.errors import ConfigurationError
 from sennit.hub.rate import Rate
 
 __all__ = ["HubSettings", "TokenSettings"]
@@ -87,12 +88,15 @@ class TokenSettings:
     Attributes:
         hmac_secret: the secret of HS256, HS384 and HS512.
         rsa_public_key: the public key of RS256, RS384 and RS512, in PEM.
-        ecdsa_public_key: the public key of ES256, ES384 and ES512, in PEM.
+        ecdsa_public_key: the public key of ES256, ES384 or ES512, by its curve, in PEM.
         jwks_url: the address of a JSON Web Key Set, in place of public keys; EdDSA as well.
         audience: what has to be in the claim ``aud``; empty for anything.
         issuer: what the claim ``iss`` has to be; empty for anything.
         allow_anonymous: clients without a token may connect, as anonymous users; without it they
             are disconnected with 3501, unless ``on_connect`` lets them in.
+
+    Raises:
+        ConfigurationError: the address is none of the web.
     """
 
     hmac_secret: str = ""
@@ -102,6 +106,10 @@ class TokenSettings:
     audience: str = ""
     issuer: str = ""
     allow_anonymous: bool = False
+
+    def __post_init__(self) -> None:
+        if self.jwks_url and not self.jwks_url.startswith(("http://", "https://")):
+            raise ConfigurationError("jwks_url begins with http:// or https://")
 
     @property
     def has_keys(self) -> bool:

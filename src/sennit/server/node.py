@@ -201,18 +201,17 @@ def _tokens(configuration: Configuration, reactor: Any) -> Tokens | None:
     Raises:
         ConfigurationError: a key is none.
     """
-    connection = configuration.tokens
-    subscription = configuration.subscription_tokens
-    if not connection.has_keys and not subscription.has_keys:
+    connection = _token_reader(configuration.tokens, reactor)
+    # One reader for both where they have the same keys, which are fetched once then.
+    subscription = _token_reader(configuration.subscription_tokens, reactor) or connection
+    if subscription is None:
         return None
-    return Tokens(
-        _token_reader(connection, reactor) if connection.has_keys else None,
-        _token_reader(subscription if subscription.has_keys else connection, reactor),
-        allow_anonymous=connection.allow_anonymous,
-    )
+    return Tokens(connection, subscription, allow_anonymous=configuration.tokens.allow_anonymous)
 
 
-def _token_reader(settings: TokenSettings, reactor: Any) -> TokenReader:
+def _token_reader(settings: TokenSettings, reactor: Any) -> TokenReader | None:
+    if not settings.has_keys:
+        return None
     remote = None
     if settings.jwks_url:
         remote = JsonWebKeys(settings.jwks_url, fetcher(reactor), reactor)

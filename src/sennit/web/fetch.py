@@ -14,8 +14,8 @@ from twisted.web.http import PotentialDataLoss
 
 __all__ = ["FetchError", "fetcher"]
 
-_TIMEOUT = 10.0
-"""Seconds in all."""
+_TIMEOUT = 5.0
+"""Seconds in all: less than a client has to connect, who is then told to try again."""
 _LIMIT = 256 * 1024
 """Bytes of a body."""
 
@@ -28,7 +28,7 @@ def fetcher(reactor: Any) -> Callable[[str], Deferred[bytes]]:
     """Return what gets the document at an ``http:`` or ``https:`` address.
 
     Its Deferred fails with :class:`FetchError` for a status other than 200, for too long a body,
-    and after ten seconds; and else as Twisted's ``Agent`` does. Redirects are not followed.
+    and after five seconds; and else as Twisted's ``Agent`` does. Redirects are not followed.
     """
     agent: Any = Agent(reactor, connectTimeout=_TIMEOUT)
 

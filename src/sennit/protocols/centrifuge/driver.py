@@ -316,8 +316,12 @@ class CentrifugeDriver:
 
         try:
             await self._session.connect(request, answer)
-        except ReplyError:
-            self._state = REFUSED
+        except Disconnect:
+            raise
+        except BaseException:
+            # Whatever has failed is answered with an error.
+            if self._state == CONNECTING:
+                self._state = REFUSED
             raise
         if self._ping_interval and self._state == CONNECTED:
             self._heartbeat = Heartbeat(
