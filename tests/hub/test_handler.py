@@ -293,6 +293,9 @@ def test_params_are_checked_against_the_annotation(house: House) -> None:
         assert caught.value.code == 107
     with pytest.raises(ReplyError, match="x"):
         _call(person, "typed", b'{"x":"1"}')
+    with pytest.raises(ReplyError) as caught:
+        _call(person, "any", b"[" * 100_000 + b"]" * 100_000)
+    assert caught.value.code == 107
 
 
 def test_unknown_method(house: House) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from sennit.hub.namespace import DataFormat
 from sennit.model.code import ErrorCode, reply_error
 
-__all__ = ["Binary", "check_format", "decode_payload", "encode_payload"]
+__all__ = ["Binary", "check_format", "check_json", "decode_payload", "encode_payload"]
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def encode_payload(value: Any, *, binary: bool = True) -> bytes:
     if not isinstance(value, bytes):
         return msgspec.json.encode(value)
     try:
-        _check_json(value)
+        check_json(value)
     except ValueError as error:
         # Spliced into a frame as they are, they would break it for its reader.
         raise TypeError(f"bytes are a payload only if they are JSON: {error}") from error
@@ -65,21 +65,21 @@ def check_format(data: bytes, form: DataFormat | None) -> None:
     if form is None:
         return
     try:
-        _check_json(data)
+        check_json(data)
     except ValueError as error:
         raise reply_error(ErrorCode.BAD_REQUEST, f"the payload is not JSON: {error}") from error
     if form == "json_object" and not data.lstrip(b" \t\r\n").startswith(b"{"):
         raise reply_error(ErrorCode.BAD_REQUEST, "the payload is not a JSON object")
 
 
-def _check_json(data: bytes) -> None:
+def check_json(data: bytes | msgspec.Raw) -> None:
     """Check that a payload is JSON.
 
     Raises:
         ValueError: it is not.
     """
     try:
-        data.decode()  # which the checker leaves to whoever decodes the strings
+        bytes(data).decode()  # which the checker leaves to whoever decodes the strings
         _checker.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(str(error)) from error
@@ -103,5 +103,5 @@ def decode_payload(data: bytes, form: Any = Any) -> Any:
         return data
     try:
         return msgspec.json.decode(data or b"null", type=form)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise reply_error(ErrorCode.BAD_REQUEST, f"bad request: {error}") from error

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from sennit.errors import RemoteProtocolError
 from sennit.hub.request import SubscribeResult
 from sennit.interfaces import Codec, UplinkFrame
+from sennit.model.code import DisconnectCode
 from sennit.protocols.centrifuge.command import Command
 from sennit.protocols.centrifuge.reply import Published, Reply
 
-__all__ = ["CentrifugeCodec"]
+__all__ = ["CentrifugeCodec", "unreadable"]
 
 
 class CentrifugeCodec(Codec, Protocol):
@@ -41,3 +43,9 @@ class CentrifugeCodec(Codec, Protocol):
 
     def recovered(self, result: SubscribeResult) -> list[Published]:
         """Return the words for what a subscription has recovered."""
+
+
+def unreadable(error: Exception) -> RemoteProtocolError:
+    """Return the error, 3501, for a frame that cannot be read; it says why, as far as fits."""
+    reason = str(error).encode()[:100].decode(errors="ignore")
+    return RemoteProtocolError(DisconnectCode.BAD_REQUEST, f"bad request: {reason}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from sennit.errors import RemoteProtocolError
+from sennit.hub.payload import check_json
 from sennit.interfaces import Delta, UplinkFrame
 from sennit.model.code import DisconnectCode, disconnect
 from sennit.model.publication import Publication, StreamPosition
+from sennit.protocols.centrifuge.codec import unreadable
 from sennit.protocols.centrifuge.command import Command, TextUplinkCommand
 from sennit.protocols.centrifuge.push import PushCodec
 from sennit.protocols.centrifuge.reply import Reply
@@ -17,7 +18,6 @@ __all__ = ["JSON", "JsonCodec"]
 _decoder = msgspec.json.Decoder(Command)
 _uplink_decoder = msgspec.json.Decoder(TextUplinkCommand)
 _encoder = msgspec.json.Encoder()
-_checker = msgspec.json.Decoder(msgspec.Raw)
 
 
 class JsonCodec(PushCodec):
@@ -36,7 +36,7 @@ class JsonCodec(PushCodec):
         try:
             return _decoder.decode_lines(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
 
     def decode_uplink(self, body: bytes) -> UplinkFrame:
         """Return what the body of an uplink says.
@@ -48,7 +48,7 @@ class JsonCodec(PushCodec):
             uplink = _uplink_decoder.decode(body)
             return UplinkFrame(uplink.node, uplink.session, uplink.data.encode())
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
 
     def encode(self, reply: Reply) -> bytes:
         """Return one line, without its end.
@@ -119,11 +119,6 @@ class JsonCodec(PushCodec):
             return None
 
 
-def _unreadable(error: Exception) -> RemoteProtocolError:
-    reason = str(error).encode()[:100].decode(errors="ignore")
-    return RemoteProtocolError(DisconnectCode.BAD_REQUEST, f"bad request: {reason}")
-
-
 def _check(payload: bytes | msgspec.Raw) -> None:
     """Check whether a payload can be put into a line: else it would break all of it.
 
@@ -131,9 +126,8 @@ def _check(payload: bytes | msgspec.Raw) -> None:
         Disconnect: it is not JSON.
     """
     try:
-        bytes(payload).decode()  # which the checker leaves to whoever decodes the strings
-        _checker.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        check_json(payload)
+    except ValueError as error:
         raise disconnect(DisconnectCode.INAPPROPRIATE_PROTOCOL) from error
 
 

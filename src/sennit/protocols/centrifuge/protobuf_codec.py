@@ -9,9 +9,8 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.proto import parse_length_prefixed, serialize_length_prefixed
 from msgspec import Raw, Struct
 
-from sennit.errors import RemoteProtocolError
 from sennit.interfaces import UplinkFrame
-from sennit.model.code import DisconnectCode
+from sennit.protocols.centrifuge.codec import unreadable
 from sennit.protocols.centrifuge.command import Command, UplinkCommand
 from sennit.protocols.centrifuge.push import PushCodec
 from sennit.protocols.centrifuge.reply import Reply
@@ -45,7 +44,7 @@ class ProtobufCodec(PushCodec):
                 message = parse_length_prefixed(MESSAGES[Command], source)
                 commands.append(_structure_of(message, Command))
         except (DecodeError, EOFError, OverflowError, ValueError) as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         return commands
 
     def decode_uplink(self, body: bytes) -> UplinkFrame:
@@ -57,7 +56,7 @@ class ProtobufCodec(PushCodec):
         try:
             message = MESSAGES[UplinkCommand].FromString(body)
         except (DecodeError, ValueError) as error:
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
         uplink = _structure_of(message, UplinkCommand)
         return UplinkFrame(uplink.node, uplink.session, bytes(uplink.data))
 
@@ -72,11 +71,6 @@ class ProtobufCodec(PushCodec):
     def say_delta(self, data: bytes, patch: bytes | None) -> bytes:
         """Return a payload, or a difference, as it is."""
         return data if patch is None else patch
-
-
-def _unreadable(error: Exception) -> RemoteProtocolError:
-    reason = str(error).encode()[:100].decode(errors="ignore")
-    return RemoteProtocolError(DisconnectCode.BAD_REQUEST, f"bad request: {reason}")
 
 
 def _structure_of(message: Any, kind: type[S]) -> S:
