@@ -31,6 +31,7 @@ from sennit.model.publication import HistoryPage, Publication, StreamPosition
 if TYPE_CHECKING:
     from sennit.hub.hub import Hub
     from sennit.hub.session import Session
+    from sennit.hub.token import Tokens
 
 __all__ = ["Admission", "server_side"]
 
@@ -180,7 +181,7 @@ class Admission:
         options = self._granted or await self._permit(namespace)
         await self._session.parted(name)
         self._check(subscription)
-        over = ErrorCode.TOKEN_EXPIRED if self._shows_token() else ErrorCode.EXPIRED
+        over = ErrorCode.EXPIRED if self._tokens is None else ErrorCode.TOKEN_EXPIRED
         ttl = time_left(options.expire_at, self._hub.now(), over)
         self._expire_at = options.expire_at
         self._agree(subscription, namespace, options)
@@ -198,8 +199,10 @@ class Admission:
             raise disconnect(DisconnectCode.INSUFFICIENT_STATE)
         return replace(result, ttl=ttl, delta=subscription.key.delta != DeltaState.NONE)
 
-    def _shows_token(self) -> bool:
-        return bool(self._request.token) and self._hub.tokens is not None
+    @property
+    def _tokens(self) -> Tokens | None:
+        """What says how much the client's token is worth; ``None`` where it has shown none."""
+        return self._hub.tokens if self._request.token else None
 
     async def _permit(self, namespace: Namespace) -> SubscriptionOptions:
         """Decide whether the client may subscribe (section 10), and how.
@@ -208,9 +211,9 @@ class Admission:
             ReplyError: 103, it may not; 109, its token has expired; or what the handler says.
             Disconnect: 3500, its token is another's; or what the handler says.
         """
-        channel, user = self._request.channel, self._session.user
-        if self._hub.tokens is not None and self._shows_token():
-            return await self._hub.tokens.subscribe(self._request.token, channel, self._session)
+        channel, user, tokens = self._request.channel, self._session.user, self._tokens
+        if tokens is not None:
+            return await tokens.subscribe(self._request.token, channel, self._session)
         if is_private(channel):
             raise reply_error(ErrorCode.PERMISSION_DENIED)
         users = listed_users(channel)
