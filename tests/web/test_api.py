@@ -199,7 +199,7 @@ def test_a_site_that_takes_any_body(caller: Caller) -> None:
     request.content = BytesIO(b" " * 10_000)
     method = caller.api.getChild(b"info", request)
     request.postpath = []
-    assert b"at most 4096 bytes" in method.render(request)
+    assert b"has over 4096 bytes" in method.render(request)
     assert (request.responseCode, request.content.tell()) == (413, 4097)
 
 

@@ -19,6 +19,7 @@ from sennit.model.code import ErrorCode, reply_error
 from sennit.web.answer import answer
 from sennit.web.api_message import REQUESTS, ErrorAnswer
 from sennit.web.api_method import ApiMethods
+from sennit.web.body import read_body
 
 __all__ = ["Api", "ApiSettings", "ErrorMode"]
 
@@ -173,11 +174,7 @@ class _Method(Resource):
         if request.method != b"POST":
             raise HandshakeError(405, "a method is called by POST", (("Allow", "POST"),))
         self._check_open()
-        # A site of somebody else's takes bodies of any size.
-        content = request.content
-        body = b"" if content is None else content.read(self._max_body + 1)
-        if len(body) > self._max_body:
-            raise HandshakeError(413, f"a request has at most {self._max_body} bytes")
+        body = read_body(request, self._max_body)
         form = REQUESTS.get(self._name)
         if form is None or request.postpath:
             raise reply_error(ErrorCode.METHOD_NOT_FOUND)

@@ -15,6 +15,7 @@ from sennit.interfaces import Forwarded, Forwarder, Framing, StreamMount
 from sennit.net.limit import RETRY_AFTER
 from sennit.net.reception import Reception, Visit
 from sennit.net.upgrade import head_of
+from sennit.web.body import read_body
 from sennit.web.framing import EVENTS, LINES, MESSAGES
 from sennit.web.origin import (
     allow_page,
@@ -80,7 +81,7 @@ class StreamResource(Resource):
         return NOT_DONE_YET
 
     def _begin(self, request: Request) -> _Beginning:
-        body = _body(request, self._reception.settings.max_message)
+        body = read_body(request, self._reception.settings.max_message)
         if _is_binary(request):
             return _Beginning(body, MESSAGES, _BINARY, binary=True)
         return _Beginning(body, LINES, "application/json")
@@ -141,7 +142,7 @@ class EventResource(StreamResource):
             values: list[bytes] = (request.args or {}).get(b"cf_connect", [])
             first = values[0] if values else b""
         else:
-            first = _body(request, self._reception.settings.max_message)
+            first = read_body(request, self._reception.settings.max_message)
         return _Beginning(first, EVENTS, "text/event-stream", greeting=b"\n")
 
 
@@ -174,7 +175,7 @@ class UplinkResource(Resource):
                 return preflight(request, self.methods)
             if request.method != b"POST":
                 raise refuse_method(self.methods)
-            body = _body(request, self._reception.settings.max_message)
+            body = read_body(request, self._reception.settings.max_message)
             try:
                 frame = self._mount.read_uplink(body, binary=_is_binary(request))
             except RemoteProtocolError as error:
@@ -214,20 +215,6 @@ def _check_page(reception: Reception, request: Request) -> bool:
     )
     allow_page(request)
     return bool(request.method == b"OPTIONS")
-
-
-def _body(request: Request, bound: int) -> bytes:
-    """Return a request's body.
-
-    Raises:
-        HandshakeError: 413, it is too long.
-    """
-    content: Any = request.content
-    content.seek(0)
-    body: bytes = content.read(bound + 1)
-    if len(body) > bound:
-        raise HandshakeError(413, f"the request's body has over {bound} bytes")
-    return body
 
 
 def _is_binary(request: Request) -> bool:
