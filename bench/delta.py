@@ -16,9 +16,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench.crowd import Crowd, medians, save
 from bench.place import BENCH
 from bench.process import Server, cpu_time, free_port
-from bench.slow import Crowd
 from bench.trial import pick_cores
 from sennit.protocols.centrifuge.fossil import apply_delta
 
@@ -142,18 +142,17 @@ def main(arguments: Sequence[str]) -> int:
                     "delta_cpu": delta.cpu,
                 }
             )
-        books.append({name: statistics.median(each[name] for each in rounds) for name in rounds[0]})
+        books.append(medians(rounds))
         sys.stdout.write(f"{levels:4} {json.dumps(books[-1])}\n")
         sys.stdout.flush()
     result: dict[str, object] = {
-        "machine": {"load": os.getloadavg()[0]},
         "connections": CONNECTIONS,
         "publications": RATE,
         "seconds": chosen.seconds,
         "rounds": chosen.rounds,
         "books": books,
     }
-    chosen.save.write_text(json.dumps(result, indent=2) + "\n")
+    save(chosen.save, result)
     return 0
 
 

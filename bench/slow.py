@@ -10,20 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import selectors
-import socket
-import statistics
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.crowd import Crowd, medians, save
 from bench.memory import read_memory
 from bench.place import BENCH, BUILD
 from bench.process import Server, cpu_time, free_port
 from bench.trial import pick_cores
 
-__all__ = ["POLICIES", "Crowd", "main"]
+__all__ = ["POLICIES", "main"]
 
 POLICIES = ("disconnect", "recover", "drop-oldest", "conflate")
 CONNECTIONS = 1000
@@ -36,76 +34,6 @@ SECONDS = 6.0
 WARM = 4.0
 """Seconds after which the queue of one who does not read has been full for a while."""
 MEBIBYTE = 1 << 20
-
-
-class Crowd:
-    """Subscribers on plain sockets: they count bytes, and look at nothing else.
-
-    Args:
-        port: where the server is.
-        wish: what each says to subscribe.
-        number: how many there are.
-        stalled: how many of them do not read.
-    """
-
-    def __init__(self, port: int, wish: dict[str, str], number: int, stalled: int = 0) -> None:
-        self.fast: list[socket.socket] = []
-        self.stalled: list[socket.socket] = []
-        self._selector = selectors.DefaultSelector()
-        for index in range(number):
-            sock = self._open(port, wish, small=index < stalled)
-            if index < stalled:
-                self.stalled.append(sock)
-            else:
-                self.fast.append(sock)
-                self._selector.register(sock, selectors.EVENT_READ)
-
-    def _open(self, port: int, wish: dict[str, str], *, small: bool) -> socket.socket:
-        sock = socket.socket()
-        if small:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.connect(("127.0.0.1", port))
-        sock.sendall(
-            b"GET /connection/websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Key: c2xvdyBhbmQgc3RlYWR5IQ==\r\n\r\n"
-        )
-        for command in (
-            {"id": 1, "connect": {}},
-            {"id": 2, "subscribe": wish},
-        ):
-            payload = json.dumps(command).encode()
-            sock.sendall(b"\x81" + bytes([0x80 | len(payload)]) + bytes(4) + payload)
-        answer = b""
-        while b'"subscribe"' not in answer:
-            answer += sock.recv(4096)
-        sock.setblocking(False)
-        return sock
-
-    def read(self, seconds: float) -> int:
-        """Read what comes to the fast ones for so long, and return how many bytes that was."""
-        total = 0
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            for key, _ in self._selector.select(left):
-                total += len(key.fileobj.recv(1 << 18))  # type: ignore[union-attr]
-        return total
-
-    def take(self) -> bytes:
-        """Return what waits for the first of the fast ones; the kernel has to hold it all."""
-        taken = bytearray()
-        try:
-            while piece := self.fast[0].recv(1 << 20):
-                taken += piece
-        except BlockingIOError:
-            pass
-        return bytes(taken)
-
-    def close(self) -> None:
-        """Go."""
-        for sock in (*self.fast, *self.stalled):
-            sock.close()
-        self._selector.close()
 
 
 def measure(policy: str, stalled: int, seconds: float) -> dict[str, float]:
@@ -168,13 +96,10 @@ def main(arguments: Sequence[str]) -> int:
                     "dropped": some["dropped"],
                 }
             )
-        policies[policy] = {
-            name: statistics.median(each[name] for each in rounds) for name in rounds[0]
-        }
+        policies[policy] = medians(rounds)
         sys.stdout.write(f"{policy:12} {json.dumps(policies[policy])}\n")
         sys.stdout.flush()
     result: dict[str, object] = {
-        "machine": {"load": os.getloadavg()[0]},
         "connections": CONNECTIONS,
         "stalled": STALLED,
         "publications": RATE,
@@ -183,7 +108,7 @@ def main(arguments: Sequence[str]) -> int:
         "rounds": chosen.rounds,
         "policies": policies,
     }
-    chosen.save.write_text(json.dumps(result, indent=2) + "\n")
+    save(chosen.save, result)
     return 0
 
 
