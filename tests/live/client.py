@@ -7,6 +7,7 @@ them where nothing else has to run in its thread: against a server in another pr
 from __future__ import annotations
 
 import json
+import select
 import socket
 import struct
 import time
@@ -19,7 +20,16 @@ from sennit.engine.build import CLIENT, Close, Connection, Event, Failure, Messa
 from sennit.engine.handshake import ClientHandshake
 from sennit.errors import ReplyError
 
-__all__ = ["SDK_PATH", "Caller", "Line", "Peer", "Response", "upgrade_request", "wait_for"]
+__all__ = [
+    "SDK_PATH",
+    "Caller",
+    "Line",
+    "Peer",
+    "Response",
+    "is_gone",
+    "upgrade_request",
+    "wait_for",
+]
 
 SDK_PATH = "/connection/websocket"
 PATIENCE = 15.0
@@ -328,6 +338,13 @@ class Caller(Peer):
                 else:
                     self.say("{}")  # A ping, and its pong.
         return self._lines.popleft()
+
+
+def is_gone(sock: socket.socket) -> bool:
+    """Return whether the other side has cut a connection off, without reading from it."""
+    poll = select.poll()
+    poll.register(sock, 0)
+    return bool(poll.poll(0))
 
 
 def wait_for(condition: Callable[[], object], timeout: float = PATIENCE) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Self
 
 from tests.live.process import Process
 
-__all__ = ["SENNIT", "Server"]
+__all__ = ["SENNIT", "Server", "serve_configured"]
 
 SENNIT = Path(sys.executable).with_name("sennit")
 """The command that the installation has made."""
@@ -54,3 +56,16 @@ class Server:
         """Check that it still runs, and has logged no failure."""
         assert self.process.running(), self.process.output
         assert "Traceback" not in self.process.output, self.process.output
+
+
+@contextmanager
+def serve_configured(port: int, folder: Path, configuration: str) -> Iterator[Server]:
+    """Serve the tests' application with what a TOML file says, which is put into a folder.
+
+    Afterwards it still runs, and has logged no failure.
+    """
+    file = folder / "sennit.toml"
+    file.write_text(configuration)
+    with Server(port, "tests.live.app:app", "--config", file) as server:
+        yield server
+        server.check()

@@ -6,15 +6,15 @@ import http.client
 import json
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import cent
 import pytest
 
-from tests.live.server import SENNIT, Server
+from tests.live.server import SENNIT, Server, serve_configured
 
 KEY = "a key of the tests"
+CONFIGURATION = f'[api]\nkeys = ["{KEY}"]\n[limits]\nmax_body = 4096\n'
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +22,8 @@ def server(
     new_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """Serve the tests' application with its API."""
-    config: Path = tmp_path_factory.mktemp("api") / "sennit.toml"
-    config.write_text(f'[api]\nkeys = ["{KEY}"]\n[limits]\nmax_body = 4096\n')
-    with Server(new_port(), "tests.live.app:app", "--config", config) as made:
+    with serve_configured(new_port(), tmp_path_factory.mktemp("api"), CONFIGURATION) as made:
         yield made
-        made.check()
 
 
 @pytest.fixture

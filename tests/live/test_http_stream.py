@@ -17,11 +17,11 @@ from urllib.parse import quote
 import pytest
 
 from tests.certificate import make_pem
-from tests.live.client import Caller, Line, wait_for
+from tests.live.client import Caller, Line, is_gone, wait_for
 from tests.live.process import Process
-from tests.live.server import SENNIT, Server
+from tests.live.server import SENNIT, Server, serve_configured
+from tests.live.speaker import Memory, Speaker
 from tests.live.streamer import Streamer
-from tests.live.test_slow_client import Memory, Speaker
 
 CONFIGURATION = "limits = { close_timeout = 2, body_timeout = 1 }\n"
 
@@ -31,11 +31,8 @@ def server(
     new_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """Serve the tests' application."""
-    file = tmp_path_factory.mktemp("stream") / "sennit.toml"
-    file.write_text(CONFIGURATION)
-    with Server(new_port(), "tests.live.app:app", "--config", file) as made:
+    with serve_configured(new_port(), tmp_path_factory.mktemp("stream"), CONFIGURATION) as made:
         yield made
-        made.check()
 
 
 def present(watcher: Caller, channel: str) -> set[str]:
@@ -120,6 +117,7 @@ def test_a_client_that_never_reads(server: Server) -> None:
         ann.fill(memory)
         assert "Eve" in ann.left
         memory.check()
+        wait_for(lambda: is_gone(eve.socket), 5)
 
 
 def test_events(server: Server) -> None:

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import json
-import select
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from sennit.engine.build import Close, Message, Pong
 from tests.live.bystander import Bystanders
-from tests.live.client import Caller, Line, Peer, wait_for
-from tests.live.process import Process
-from tests.live.server import Server
+from tests.live.client import Caller, Line, Peer, is_gone, wait_for
+from tests.live.server import Server, serve_configured
+from tests.live.speaker import MESSAGES, MIB, PAD, Memory, Speaker
 
 CLOSE_TIMEOUT = 2
 CONFIGURATION = f"limits = {{ close_timeout = {CLOSE_TIMEOUT} }}\n"
-MIB = 1 << 20
-PAD = "x" * 60_000
-MESSAGES = 800
-"""Some 48 MB in all."""
 WARM = 64
 """Messages after which a server has all the memory that it needs."""
-GROWTH = 8 * MIB
-"""How much more it may take afterwards: a queue of 1 MiB, and what the allocator makes of it."""
 QUEUE = 1 * MIB
 KERNEL = 8 * MIB
 """More than two kernels hold of a connection."""
@@ -40,11 +33,8 @@ def server(
     new_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """Serve the tests' application."""
-    file = tmp_path_factory.mktemp("slow") / "sennit.toml"
-    file.write_text(CONFIGURATION)
-    with Server(new_port(), "tests.live.app:app", "--config", file) as made:
+    with serve_configured(new_port(), tmp_path_factory.mktemp("slow"), CONFIGURATION) as made:
         yield made
-        made.check()
 
 
 @pytest.fixture(autouse=True)
@@ -53,69 +43,6 @@ def bystanders(server: Server) -> Iterator[None]:
     talking = Bystanders(server.port, say)
     yield
     talking.check()
-
-
-class Memory:
-    """How much memory a process has taken since now, at most."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._before = self._peak = process.resident()
-
-    def look(self) -> None:
-        """Look at it."""
-        self._peak = max(self._peak, self._process.resident())
-
-    def check(self) -> None:
-        """Check that it has stayed flat."""
-        self.look()
-        grown = self._peak - self._before
-        assert grown < GROWTH, f"{grown / MIB:.1f} MiB more"
-
-
-class Speaker:
-    """Ann, who fills a channel with large messages, and reads every one of them.
-
-    Args:
-        server: where.
-        channel: what she fills.
-
-    Attributes:
-        said: how many messages she has published; they are numbered from 0.
-        left: the users of whom she has heard that they are gone.
-    """
-
-    def __init__(self, server: Server, channel: str) -> None:
-        self.channel = channel
-        self.said = 0
-        self.left: list[str] = []
-        self._server = server
-        self._ann = Caller(server.port, "Ann")
-        self._ann.call("subscribe", channel=channel)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ann.socket.close()
-
-    def speak(self, messages: int, until: Callable[[], object] = bool) -> None:
-        """Publish some messages, or fewer if something comes true; each has to arrive in turn."""
-        for _ in range(messages):
-            if until():
-                return
-            self._ann.call("publish", channel=self.channel, data={"n": self.said, "pad": PAD})
-            while "pub" not in (push := self._ann.push()):
-                if "leave" in push:
-                    self.left.append(push["leave"]["info"].get("user", ""))
-            assert push["pub"]["data"]["n"] == self.said
-            self.said += 1
-
-    def fill(self, memory: Memory) -> None:
-        """Publish a lot, and look at the server's memory meanwhile."""
-        for _ in range(MESSAGES // 20):
-            self.speak(20)
-            memory.look()
 
 
 def stuck(server: Server, channel: str) -> Peer:
@@ -139,13 +66,6 @@ def rest(peer: Peer) -> tuple[list[int], Close]:
         assert isinstance(event, Message)
         read += numbers(event)
     return read, event
-
-
-def is_gone(peer: Peer) -> bool:
-    """Return whether the server has cut a connection off, without reading from it."""
-    poll = select.poll()
-    poll.register(peer.socket, 0)
-    return bool(poll.poll(0))
 
 
 @pytest.mark.parametrize("way", ["sdk", "plain"])
@@ -183,8 +103,8 @@ def test_client_that_never_reads_again(server: Server) -> None:
         with stuck(server, "loud:cut") as eve:
             ann.speak(MESSAGES, until=lambda: ann.left)
             assert ann.left == ["eve"]
-            assert not is_gone(eve)
-            wait_for(lambda: is_gone(eve), CLOSE_TIMEOUT + 3)
+            assert not is_gone(eve.socket)
+            wait_for(lambda: is_gone(eve.socket), CLOSE_TIMEOUT + 3)
         memory.check()
 
 

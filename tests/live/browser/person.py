@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from playwright.sync_api import Locator, expect
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+from tests.live.browser.window import Window
 
 __all__ = ["Person"]
 
-ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
 
-_LOST = re.compile(
-    r"^WebSocket connection to .* failed"
-    r"|net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)"
-)
-"""What the browser itself says when the network is gone."""
-
-
-class Person:
-    """One person in one window.
-
-    Args:
-        context: the browser profile that the window belongs to.
-        url: where the page is.
-
-    Attributes:
-        page: the window's page.
-        complaints: errors that the page wrote to the console or did not catch.
-        network_may_fail: whether the browser's own complaints about a lost connection are fine.
-    """
-
-    def __init__(self, context: BrowserContext, url: str) -> None:
-        self.page: Page = context.new_page()
-        self.url = url
-        self.complaints: list[str] = []
-        self.network_may_fail = False
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            if self.network_may_fail and _LOST.search(message.text):
-                return
-            self.complaints.append(f"{message.type}: {message.text}")
+class Person(Window):
+    """One person in one window."""
 
     # -- what they do ------------------------------------------------------------------------------
 
@@ -65,12 +31,6 @@ class Person:
         """Open a room of the list."""
         self.line(room).click()
         expect(self.page.get_by_role("heading", level=1)).to_have_text(room)
-
-    def picture(self, name: str) -> None:
-        """Keep what the window shows."""
-        ARTIFACTS.mkdir(exist_ok=True)
-        # Without the caret, and with every animation at its end.
-        self.page.screenshot(path=ARTIFACTS / f"{name}.png", animations="disabled")
 
     # -- what they see -----------------------------------------------------------------------------
 

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, WebSocketRoute, expect
 
-from tests.live.browser.person import Person
-from tests.live.process import Process
+from tests.live.browser.window import DESKTOP, PHONE, Window, run_example
 
 pytestmark = pytest.mark.deadline(120)
 
 GIFT_EVERY = 6
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
-PHONE: dict[str, Any] = {
-    "viewport": {"width": 390, "height": 844},
-    "device_scale_factor": 2,
-    "has_touch": True,
-    "is_mobile": True,
-    "color_scheme": "dark",
-}
 TEAMS = ("Teal", "Orange", "Violet", "Pink", "Green", "Gold")
 
 
-class Painter(Person):
+class Painter(Window):
     """Somebody who plays.
 
     Attributes:
@@ -82,19 +72,6 @@ class Painter(Person):
         """The server's question."""
         return self.page.get_by_role("group", name="Choose a gift")
 
-    def until(self, condition: Callable[[], bool], seconds: float = 15) -> bool:
-        """Wait until something is so."""
-        for _ in range(round(seconds * 10)):
-            if condition():
-                return True
-            self.page.wait_for_timeout(100)
-        return False
-
-    def is_wide(self) -> bool:
-        """Whether the page is wider than its window."""
-        wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-        return bool(self.page.evaluate(wide))
-
 
 Come = Callable[..., Painter]
 
@@ -102,34 +79,23 @@ Come = Callable[..., Painter]
 @pytest.fixture
 def come(browser: Browser, new_port: Callable[[], int]) -> Iterator[Come]:
     """Run the game; afterwards it has not complained, nor has a page."""
-    port = new_port()
-    arguments = ["--port", str(port), "--gift", str(GIFT_EVERY), "--bots", "0"]
-    process = Process([sys.executable, "-m", "examples.game", *arguments])
-    made: list[Painter] = []
+    arguments = ["--gift", str(GIFT_EVERY), "--bots", "0"]
+    with run_example(browser, Painter, new_port(), "game", *arguments) as open_page:
 
-    def painter(name: str, options: dict[str, Any], lost: int = 0) -> Painter:
-        made.append(Painter(browser.new_context(**options), f"http://127.0.0.1:{port}"))
-        if lost:
-            made[-1].lose('"paint"', lost)
-        made[-1].play(name)
-        return made[-1]
+        def come(name: str, lost: int = 0, **options: Any) -> Painter:
+            made = open_page(**options)
+            if lost:
+                made.lose('"paint"', lost)
+            made.play(name)
+            return made
 
-    try:
-        process.wait_for_line("The game is at")
-        yield painter
-        assert process.running(), process.output
-        assert len(process.lines) == 1, process.output
-        assert [one.complaints for one in made] == [[] for _ in made]
-    finally:
-        for one in made:
-            one.page.context.close()
-        process.stop()
+        yield come
 
 
 def test_two_who_play(come: Come) -> None:
     """Each sees the other come, paint and go; the answer to the server's call changes the board."""
-    ann = come("Ann", DESKTOP)
-    ben = come("Ben", PHONE)
+    ann = come("Ann", **DESKTOP)
+    ben = come("Ben", **PHONE, color_scheme="dark")
     for one in (ann, ben):
         expect(one.page.locator("#people li")).to_have_text(["Ann", "Ben"])
         expect(one.page.locator(".teams .mine")).to_have_count(1)
@@ -148,7 +114,7 @@ def test_two_who_play(come: Come) -> None:
         same = lambda one=one, other=other: other.fields(one.team) == one.fields(one.team)  # noqa: E731
         assert one.until(same), (one.fields(one.team), other.fields(one.team))
 
-    # Whoever is asked: Ann answers by a key, and Ben gets what is given to those who do not.
+    # Whoever is asked: Ann answers by a key, and Ben by touch.
     assert ann.until(ann.gift.is_visible, 60), "Ann was never asked"
     ann.picture("game-desktop")
     before = ann.fields(ann.team)
@@ -172,8 +138,8 @@ def test_two_who_play(come: Come) -> None:
 
 def test_changes_that_were_lost(come: Come) -> None:
     """A page that misses some asks for the whole board, and is right again."""
-    ann = come("Ann", DESKTOP)
-    ben = come("Ben", PHONE, lost=2)
+    ann = come("Ann", **DESKTOP)
+    ben = come("Ben", lost=2, **PHONE)
     ann.hold("ArrowRight", 900)
     ann.hold("ArrowLeft", 900)
     ann.hold("ArrowUp", 500)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import expect
 
 from tests.live.browser.conftest import Stage
-from tests.live.browser.person import Person
+from tests.live.browser.window import PHONE
 
 pytestmark = pytest.mark.deadline(90)
 
@@ -25,19 +23,6 @@ TALK: list[tuple[str, str]] = [
     ("Cyrus", "In order, and once 🙂"),
     ("Ann", "That is the whole idea."),
 ]
-
-PHONE: dict[str, Any] = {
-    "viewport": {"width": 390, "height": 844},
-    "device_scale_factor": 2,
-    "has_touch": True,
-    "is_mobile": True,
-}
-
-
-def _fits(person: Person) -> None:
-    """Expect that nothing is wider than the window."""
-    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    assert not person.page.evaluate(wide)
 
 
 def test_looks(stage: Stage) -> None:
@@ -72,7 +57,7 @@ def test_looks(stage: Stage) -> None:
         (people["Cyrus"], "phone-light"),
         (dot, "phone-dark"),
     ):
-        _fits(person)
+        assert not person.is_wide()
         person.picture(name)
 
 
@@ -113,6 +98,6 @@ def test_small_and_reduced(stage: Stage) -> None:
     ann.say("Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft")
     expect(ann.log.locator(".own .delivery")).to_contain_text("Sent")
     ann.page.evaluate("document.documentElement.style.fontSize = '125%'")
-    _fits(ann)
+    assert not ann.is_wide()
     expect(ann.box).to_be_in_viewport()
     ann.picture("small")

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.live.browser.person import Person
-from tests.live.process import Process
+from tests.live.browser.window import DESKTOP, PHONE, Window, run_example
 
 pytestmark = pytest.mark.deadline(120)
 
 RATE = 10_000
 OLD = 8.0
 """Seconds that a price may be old when the slow client gets it, on a machine that is busy."""
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
-PHONE: dict[str, Any] = {
-    "viewport": {"width": 390, "height": 844},
-    "device_scale_factor": 2,
-    "has_touch": True,
-    "is_mobile": True,
-    "color_scheme": "dark",
-}
 
 
-class Watcher(Person):
+class Watcher(Window):
     """Somebody who looks at the ticker."""
 
     def watch(self) -> None:
@@ -46,44 +36,26 @@ class Watcher(Person):
         text = self.page.locator(f"#{name}").inner_text().replace(",", "")
         return float(text) if text[0].isdigit() else 0.0
 
-    def until(self, condition: Callable[[], bool], seconds: float = 20) -> bool:
-        """Wait until something is so."""
-        for _ in range(round(seconds * 4)):
-            if condition():
-                return True
-            self.page.wait_for_timeout(250)
-        return False
+
+Watch = Callable[..., Watcher]
 
 
 @pytest.fixture
-def watchers(
-    browser: Browser, new_port: Callable[[], int]
-) -> Iterator[Callable[[dict[str, Any]], Watcher]]:
+def watch(browser: Browser, new_port: Callable[[], int]) -> Iterator[Watch]:
     """Run the ticker; afterwards it has not complained, nor has a page."""
-    port = new_port()
-    process = Process([sys.executable, "-m", "examples.ticker", "--port", str(port)])
-    made: list[Watcher] = []
+    with run_example(browser, Watcher, new_port(), "ticker") as open_page:
 
-    def watcher(options: dict[str, Any]) -> Watcher:
-        made.append(Watcher(browser.new_context(**options), f"http://127.0.0.1:{port}"))
-        made[-1].watch()
-        return made[-1]
+        def watch(**options: Any) -> Watcher:
+            made = open_page(**options)
+            made.watch()
+            return made
 
-    try:
-        process.wait_for_line("The ticker is at")
-        yield watcher
-        assert process.running(), process.output
-        assert len(process.lines) == 1, process.output
-        assert [watcher.complaints for watcher in made] == [[] for _ in made]
-    finally:
-        for one in made:
-            one.page.context.close()
-        process.stop()
+        yield watch
 
 
-def test_fast_and_slow(watchers: Callable[[dict[str, Any]], Watcher]) -> None:
+def test_fast_and_slow(watch: Watch) -> None:
     """10,000 a second go in and come out; a page draws some; who is slow has few, but new ones."""
-    ann = watchers(DESKTOP)
+    ann = watch(**DESKTOP)
     first = ann.price("TERN").inner_text()
     assert ann.until(lambda: ann.price("TERN").inner_text() != first)
     assert ann.until(lambda: ann.number("feed") >= 0.98 * RATE), ann.number("feed")
@@ -101,11 +73,10 @@ def test_fast_and_slow(watchers: Callable[[dict[str, Any]], Watcher]) -> None:
     assert ann.number("slow-age") < OLD, "it falls further and further behind"
     ann.picture("ticker-desktop")
 
-    bob = watchers(PHONE)
+    bob = watch(**PHONE, color_scheme="dark")
     bob.page.wait_for_timeout(6000)
-    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    assert not bob.page.evaluate(wide)
-    bob.page.screenshot(path="tests/live/artifacts/ticker-phone.png", full_page=True)
+    assert not bob.is_wide()
+    bob.picture("ticker-phone", whole=True)
 
     ann.page.get_by_role("switch").click()
     expect(ann.page.get_by_role("switch")).not_to_be_checked(timeout=15_000)
