@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twisted.internet.defer import CancelledError
 
-from sennit.errors import ConfigurationError, ConnectionClosedError, ReplyError
+from sennit.errors import ConfigurationError, ConnectionClosedError, Disconnect, ReplyError
 from sennit.hub.call import ANSWER
 from sennit.hub.setting import HubSettings
 from sennit.model.request import Closed
@@ -159,6 +159,20 @@ def test_answers_count_for_no_rate(house: House) -> None:
         call = session.call("get")
         outcome(session.rpc(ANSWER, b'{"id":%d}' % number))
         assert outcome(call) is None
+
+
+def test_answers_to_nothing_count(house: House) -> None:
+    """Nobody goes on for ever with them: they have the rate of calls, and the same end."""
+    house.settings = HubSettings(rpc_rate="1/h burst 2", refusal_limit=3)
+    session = house.person().session
+    call = session.call("get")
+    codes = [_code(session.rpc(ANSWER, b'{"id":2}')) for _ in range(5)]
+    assert codes == [107, 107, 111, 111, 111]
+    outcome(session.rpc(ANSWER, b'{"id":1}'))
+    assert outcome(call) is None
+    with pytest.raises(Disconnect) as caught:
+        outcome(session.rpc(ANSWER, b'{"id":2}'))
+    assert caught.value.code == 3013
 
 
 def test_the_server_keeps_its_names(house: House) -> None:

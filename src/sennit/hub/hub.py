@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from sennit.errors import Disconnect
+from sennit.errors import Disconnect, ReplyError
 from sennit.hub.administration import Administration
 from sennit.hub.app import App
 from sennit.hub.call import ANSWER
@@ -198,7 +198,12 @@ class Hub:
             Disconnect: 3013, the client does not stop; or what the procedure says.
         """
         if method == ANSWER:
-            return session.answer(data)
+            try:
+                return session.answer(data)
+            except ReplyError:
+                # What was asked for is not counted; answers to nothing could go on for ever.
+                self.limiter.check(session, "rpc")
+                raise
         self.limiter.check(session, "rpc")
         if not self._procedures:
             raise reply_error(ErrorCode.NOT_AVAILABLE)
